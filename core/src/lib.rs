@@ -1,0 +1,13 @@
+//! Driftline's core: logs, documents and membership as one pure function.
+//!
+//! Nothing here reads a clock, draws randomness, blocks or does IO. [`space::Space`] takes events and
+//! answers with effects; the engine loop performs them on a device, the simulator in a test.
+
+pub mod clock;
+pub mod codec;
+pub mod id;
+pub mod identity;
+pub mod log;
+pub mod document;
+pub mod roster;
+pub mod space;

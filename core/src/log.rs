@@ -1,0 +1,15 @@
+//! The log of a document: every device's entries, in chains, kept and sent in segments.
+//!
+//! A [`Chain`](ChainHead) is one device's row of [entries](Entry) in one document, each bound to the one
+//! before by its hash. A [`Segment`] is a stretch of it under one signature. A [`Frontier`] says how much
+//! of each chain somebody holds.
+
+mod chain;
+mod entry;
+mod frontier;
+mod segment;
+
+pub use chain::{ChainHead, Tip};
+pub use entry::{Entries, Entry, EntryKind, MAX_ENTRY_BYTES};
+pub use frontier::{Frontier, Point};
+pub use segment::{Link, MAX_SEGMENT_BYTES, Segment, SegmentBuilder, SegmentError};

@@ -1,0 +1,75 @@
+//! What a device adds to a document's log.
+
+use bincode::{BorrowDecode, Decode, Encode};
+
+use crate::codec::{self, CodecError};
+use crate::id::Hash;
+
+/// The largest payload of one entry, in bytes. A pasted picture fits; a film does not.
+pub const MAX_ENTRY_BYTES: usize = 8 << 20;
+
+/// What an entry's payload is. Kinds that this version does not know are kept and passed on untouched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct EntryKind(pub u8);
+
+impl EntryKind {
+    /// A Yjs update, v1.
+    pub const UPDATE: Self = Self(1);
+    /// Somebody's admission to the space; in the roster's log alone.
+    pub const ADMISSION: Self = Self(2);
+}
+
+/// One entry, borrowed from the bytes of its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct Entry<'a> {
+    /// What the payload is.
+    pub kind: EntryKind,
+    /// Milliseconds, as the author's clock told, since the entry before (or since the chain was opened).
+    pub elapsed: u64,
+    /// The update, command or other content itself.
+    pub payload: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// The hash of a chain that ends in this entry, where `previous` was its hash before.
+    ///
+    /// The previous hash is the key of a keyed BLAKE3, so that a typical entry (under 64 bytes) costs a
+    /// single compression.
+    pub(super) fn hash_after(encoded: &[u8], previous: &Hash) -> Hash {
+        Hash(*blake3::keyed_hash(&previous.0, encoded).as_bytes())
+    }
+}
+
+/// The entries in a segment's body, in order, with their bytes as they were written.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Entries<'a> {
+    /// Reads the entries that `body` holds.
+    pub fn of(body: &'a [u8]) -> Self {
+        Self { rest: body }
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Result<(Entry<'a>, &'a [u8]), CodecError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        match codec::decode_front::<Entry<'a>>(self.rest) {
+            Ok((entry, used)) => {
+                let (encoded, rest) = self.rest.split_at(used);
+                self.rest = rest;
+                Some(Ok((entry, encoded)))
+            }
+            Err(error) => {
+                self.rest = &[];
+                Some(Err(error))
+            }
+        }
+    }
+}
