@@ -1,5 +1,270 @@
 //! A space on one device: a state machine from events to effects.
+//!
+//! A local edit goes `author` → `journal` → (written) → `fanout`; a peer's goes `intake` → `journal` →
+//! (written) → `fanout`. Who is behind is served by `offer`, from the store. `settle` is where what came
+//! in together is dealt with together.
 
+mod author;
 mod effect;
+mod event;
+mod fanout;
+mod index;
+mod intake;
+mod joining;
+mod journal;
+mod member;
+mod message;
+mod offer;
+mod session;
+mod status;
 
-pub use effect::{ChainRecord, Change, Position, SpaceRecord};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rand_core::Rng;
+
+use crate::clock::{Now, SteadyTime};
+use crate::document::Label;
+use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
+use crate::identity::DeviceKey;
+use crate::log::ChainHead;
+use crate::roster::{Genesis, Role, Roster};
+
+use author::Authors;
+use fanout::Recent;
+use index::{DocumentLog, Index};
+use intake::Intake;
+use journal::Journal;
+use session::Session;
+
+pub use author::{Authorship, NotAWriter, Standing};
+pub use effect::{
+    Arrival, ChainRecord, ChainState, Change, Effect, Notice, PeerFault, Position, SpaceRecord,
+};
+pub use event::Event;
+pub use joining::{Joining, Outcome};
+pub use message::{Refusal, TAG_BYTES, Tag, VERSION, tag, tag_of};
+pub use status::{DocumentStatus, PeerState, PeerStatus, SpaceStatus};
+
+/// A space as this device sees it.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use driftline_core::{clock::Now, identity::DeviceKey, roster::Genesis};
+/// use driftline_core::space::{Effect, Life, Space};
+/// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// # let mut rng = ChaCha8Rng::seed_from_u64(1);
+/// let key = Arc::new(DeviceKey::generate(&mut rng));
+/// let genesis = Genesis::new("kitchen", &key, Now::default().wall, &mut rng);
+/// let mut effects = Vec::new();
+/// let space = Space::found(genesis, key, Life { incarnation: [1; 16], ends_proven: true }, &mut effects);
+/// assert!(matches!(effects[..], [Effect::Write(_)]), "a new space asks to be stored");
+/// assert_eq!(space.name(), "kitchen");
+/// ```
+#[derive(Debug)]
+pub struct Space {
+    id: SpaceId,
+    key: Arc<DeviceKey>,
+    me: DeviceId,
+    tag: Tag,
+    roster: Roster,
+    index: Index,
+    authors: Authors,
+    intake: Intake,
+    journal: Journal,
+    recent: Recent,
+    connected: BTreeSet<DeviceId>,
+    sessions: BTreeMap<DeviceId, Session>,
+    /// How far each peer's feed is followed.
+    seen: BTreeMap<DeviceId, Position>,
+    /// How much of this device's feed each peer saved, also while it is away.
+    acked: BTreeMap<DeviceId, u64>,
+}
+
+/// Which life of the store this is.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    /// Changes whenever what was promised may have been lost.
+    pub incarnation: [u8; 16],
+    /// Whether the ends of this device's own chains, as stored, are where they really ended.
+    pub ends_proven: bool,
+}
+
+/// A space as read back from the store.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The space itself.
+    pub record: SpaceRecord,
+    /// Its documents, each with its chains.
+    pub documents: Vec<(Label, Vec<(ChainHead, ChainRecord)>)>,
+    /// The admissions in the roster's log.
+    pub admissions: Vec<crate::roster::Admission>,
+    /// How far each peer's feed was followed.
+    pub seen: Vec<(DeviceId, Position)>,
+    /// How far each peer had saved this device's feed.
+    pub acked: Vec<(DeviceId, Position)>,
+}
+
+/// What a step of the machine works with.
+struct Context<'a> {
+    now: Now,
+    rng: &'a mut dyn Rng,
+    effects: &'a mut Vec<Effect>,
+}
+
+impl Space {
+    /// Begins a space that this device created.
+    pub fn found(genesis: Genesis, key: Arc<DeviceKey>, life: Life, effects: &mut Vec<Effect>) -> Self {
+        let record = SpaceRecord { genesis, admissions: Vec::new() };
+        Self::enter(record, key, life, effects)
+    }
+
+    /// Puts a space back together from the store.
+    pub fn load(stored: Stored, key: Arc<DeviceKey>, life: Life, effects: &mut Vec<Effect>) -> Self {
+        let mut space = Self::new(&stored.record, key, life.incarnation);
+        for admission in stored.admissions {
+            space.roster.take(admission);
+        }
+        for (label, chains) in stored.documents {
+            let document = label.document(&space.id);
+            let mut log = DocumentLog::new(label);
+            for (head, record) in &chains {
+                log.restore(head.id(), head, record);
+            }
+            space.journal.restore(log.changed);
+            space.index.insert(document, log);
+        }
+        space.seen = stored.seen.into_iter().collect();
+        let of_this_life = |(_, position): &(DeviceId, Position)| {
+            position.incarnation == life.incarnation
+        };
+        let acked = stored.acked.into_iter().filter(of_this_life);
+        space.acked = acked.map(|(peer, position)| (peer, position.number)).collect();
+        if !life.ends_proven {
+            space.retire_own_chains();
+            space.journal.write(effects);
+        }
+        space
+    }
+
+    /// Takes an event. What has to be done is added to `effects`; much of it only by
+    /// [`settle`](Self::settle), which wants to be called when no further event is waiting.
+    pub fn handle(&mut self, event: Event, now: Now, rng: &mut dyn Rng, effects: &mut Vec<Effect>) {
+        let context = &mut Context { now, rng, effects };
+        match event {
+            Event::PeerUp { peer } => self.peer_up(peer, context),
+            Event::PeerDown { peer } => self.peer_down(peer, context),
+            Event::Frame { peer, frame } => self.frame(peer, &frame, context),
+            Event::Sent { peer, bytes } => self.sent(peer, bytes),
+            Event::LocalUpdate { document, chain, update } => {
+                self.local_update(document, chain, &update, context);
+            }
+            Event::Written { upto } => self.written(upto, context),
+            Event::Saved { upto } => self.saved(upto, context),
+            Event::Read { peer, document, segments, more } => {
+                self.read(peer, document, segments, more, context);
+            }
+            Event::Tick => self.tick(context),
+        }
+    }
+
+    /// Deals with all that came in since the last time: seals local edits, checks and takes in the
+    /// entries of peers, asks for it all to be written, and serves who is behind.
+    pub fn settle(&mut self, now: Now, rng: &mut dyn Rng, effects: &mut Vec<Effect>) {
+        let context = &mut Context { now, rng, effects };
+        self.seal_due(context);
+        self.settle_intake(context);
+        self.settle_claims();
+        self.journal.write(context.effects);
+        self.acknowledge(context);
+        self.serve_everybody(context);
+    }
+
+    /// When [`Event::Tick`] wants to be given, if nothing else happens before.
+    ///
+    /// A space without sessions and without edits that wait needs no tick.
+    pub fn deadline(&self) -> Option<SteadyTime> {
+        let sessions = self.sessions.values().map(Session::deadline);
+        sessions.chain(self.authors.deadline()).min()
+    }
+
+    /// The space's id.
+    pub fn id(&self) -> SpaceId {
+        self.id
+    }
+
+    /// What the space is called.
+    pub fn name(&self) -> &str {
+        self.roster.genesis().name()
+    }
+
+    /// Who is in the space.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// This device's role; nothing if it is no member (any more).
+    pub fn role(&self) -> Option<Role> {
+        self.roster.member(&self.me).map(|member| member.role)
+    }
+
+    /// The ends of a document's chains, as taken in so far: what the store holds once it has written
+    /// all that was asked for.
+    pub fn frontier(&self, document: &DocumentId) -> crate::log::Frontier {
+        self.index.get(document).map(DocumentLog::frontier).unwrap_or_default()
+    }
+
+    fn new(record: &SpaceRecord, key: Arc<DeviceKey>, incarnation: [u8; 16]) -> Self {
+        let (id, me) = (record.genesis.space(), key.id());
+        let mut roster = Roster::new(record.genesis.clone());
+        for admission in &record.admissions {
+            roster.take(admission.clone());
+        }
+        Self {
+            id,
+            key,
+            me,
+            tag: tag(&id, &me),
+            roster,
+            index: Index::new(),
+            authors: Authors::default(),
+            intake: Intake::default(),
+            journal: Journal::new(incarnation),
+            recent: Recent::default(),
+            connected: BTreeSet::new(),
+            sessions: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            acked: BTreeMap::new(),
+        }
+    }
+
+    fn enter(
+        record: SpaceRecord,
+        key: Arc<DeviceKey>,
+        life: Life,
+        effects: &mut Vec<Effect>,
+    ) -> Self {
+        let mut space = Self::new(&record, key, life.incarnation);
+        space.journal.add(Change::Space(record));
+        space.journal.write(effects);
+        space
+    }
+
+    /// The ends that the store shows may not be the ends that peers have seen.
+    fn retire_own_chains(&mut self) {
+        for (document, log) in &mut self.index {
+            for (id, chain) in &mut log.chains {
+                if chain.author == self.me && chain.state == ChainState::Open {
+                    chain.state = ChainState::Retired;
+                    self.journal.add(chain.change(*document, *id, log.changed));
+                }
+            }
+        }
+    }
+
+    /// The chain of that id in that document, if it is known.
+    fn chain(&self, document: &DocumentId, chain: &ChainId) -> Option<&index::Chain> {
+        self.index.get(document)?.chains.get(chain)
+    }
+}

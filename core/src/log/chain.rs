@@ -6,6 +6,7 @@ use bincode::{Decode, Encode};
 use rand_core::Rng;
 
 use super::entry::Entry;
+use super::frontier::Point;
 use crate::clock::WallTime;
 use crate::codec;
 use crate::id::{ChainId, DeviceId, DocumentId, Hash};
@@ -60,6 +61,11 @@ impl Tip {
     /// The end of a chain that has no entry yet.
     pub fn start(chain: ChainId, opened: WallTime) -> Self {
         Self { number: 0, hash: Hash(chain.0), time: opened }
+    }
+
+    /// The last entry, without its time.
+    pub fn point(&self) -> Point {
+        Point { number: self.number, hash: self.hash }
     }
 
     /// The end after one entry more, given also as its encoded bytes.

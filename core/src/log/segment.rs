@@ -95,6 +95,11 @@ impl Segment {
         }
     }
 
+    /// The number of its last entry. One that does not decode ends the count.
+    pub fn last(&self) -> u64 {
+        self.before().number + self.entries().map_while(Result::ok).count() as u64
+    }
+
     /// Its entries, in order.
     pub fn entries(&self) -> Entries<'_> {
         Entries::of(&self.body)
@@ -151,7 +156,7 @@ impl Segment {
         if cut == self.body.len() {
             return Ok(None);
         }
-        let link = Link::Follows(Point { number: tip.number, hash: tip.hash });
+        let link = Link::Follows(tip.point());
         Ok(Some(Self { link, body: self.body[cut..].to_vec(), ..*self }))
     }
 
@@ -173,12 +178,16 @@ pub struct SegmentBuilder {
 }
 
 impl SegmentBuilder {
-    /// Begins behind `tip`; `head` is shown if that is the beginning of the chain.
-    pub fn new(head: &ChainHead, chain: ChainId, tip: Tip) -> Self {
-        let link = match tip.number {
-            0 => Link::Opens(head.clone()),
-            number => Link::Follows(Point { number, hash: tip.hash }),
-        };
+    /// Begins a chain.
+    pub fn opening(head: ChainHead) -> Self {
+        let (chain, opened) = (head.id(), head.opened);
+        let link = Link::Opens(head);
+        Self { chain, link, body: Vec::new(), tip: Tip::start(chain, opened) }
+    }
+
+    /// Goes on behind `tip`, which is not the beginning of the chain.
+    pub fn behind(chain: ChainId, tip: Tip) -> Self {
+        let link = Link::Follows(tip.point());
         Self { chain, link, body: Vec::new(), tip }
     }
 
@@ -196,9 +205,9 @@ impl SegmentBuilder {
         self.tip
     }
 
-    /// How many bytes were gathered.
-    pub fn bytes(&self) -> usize {
-        self.body.len()
+    /// Whether as much was gathered as goes into one segment.
+    pub fn is_full(&self) -> bool {
+        self.body.len() >= MAX_SEGMENT_BYTES
     }
 
     /// Signs what was gathered.
@@ -231,7 +240,10 @@ mod tests {
 
     /// The segment of `payloads` behind `tip`, and the tip after it.
     fn segment(tip: Tip, payloads: &[Vec<u8>]) -> (Segment, Tip) {
-        let mut builder = SegmentBuilder::new(&head(), head().id(), tip);
+        let mut builder = match tip.number {
+            0 => SegmentBuilder::opening(head()),
+            _ => SegmentBuilder::behind(head().id(), tip),
+        };
         for payload in payloads {
             builder.push(EntryKind::UPDATE, payload, WallTime(2_000));
         }
@@ -298,7 +310,7 @@ mod tests {
 
     #[test]
     fn time_in_a_chain_never_goes_back() {
-        let mut builder = SegmentBuilder::new(&head(), head().id(), start());
+        let mut builder = SegmentBuilder::opening(head());
         builder.push(EntryKind::UPDATE, b"later", WallTime(5_000));
         builder.push(EntryKind::UPDATE, b"after the clock was set back", WallTime(10));
         assert_eq!(builder.tip().time, WallTime(5_000));

@@ -1,11 +1,118 @@
 //! What the machine asks of the world around it.
 
-use bincode::{Decode, Encode};
+use std::sync::Arc;
 
+use bincode::{Decode, Encode};
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::codec::CodecError;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
-use crate::log::{ChainHead, Segment, Tip};
+use crate::log::{ChainHead, Frontier, Segment, SegmentError, Tip};
 use crate::roster::{Admission, Genesis};
+
+/// Something to be done, in the order in which it was asked for.
+#[derive(Debug)]
+pub enum Effect {
+    /// Make these changes to the store, all or none. The machine counts its batches from 1; the answers
+    /// are [`Event::Written`](super::Event::Written) and [`Event::Saved`](super::Event::Saved).
+    Write(Vec<Change>),
+    /// Send a frame to each of these peers.
+    Send {
+        /// Whom to.
+        to: Vec<DeviceId>,
+        /// The encoded frame.
+        frame: Bytes,
+    },
+    /// Read a document's entries for a peer; the answer is [`Event::Read`](super::Event::Read).
+    Read {
+        /// The peer that they are for.
+        peer: DeviceId,
+        /// The document.
+        document: DocumentId,
+        /// What the peer holds already.
+        beyond: Frontier,
+        /// About how many bytes to read at the most.
+        budget: usize,
+    },
+    /// Entries were taken in: bring them into the document where it is open.
+    Apply(Arrival),
+    /// Close the connection to a peer that broke the rules.
+    Disconnect {
+        /// Which one.
+        peer: DeviceId,
+        /// What it did.
+        fault: PeerFault,
+    },
+    /// Tell whoever watches the space.
+    Notify(Notice),
+}
+
+/// Entries that were taken into a document's log, local ones too.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The document.
+    pub document: DocumentId,
+    /// Who wrote them.
+    pub author: DeviceId,
+    /// The entries, with the chain that they are on.
+    pub segment: Arc<Segment>,
+    /// The end of the chain with them.
+    pub tip: Tip,
+}
+
+/// What a watcher of a space hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// More is saved here, or a peer says that it saved more: waiting edits may have got where they should.
+    Progress,
+    /// The roster says something new.
+    Roster,
+    /// A document is here that was not here before.
+    Document(DocumentId),
+    /// A peer that is a member came or went, or a session with one changed its state.
+    Peers,
+    /// A device wrote two different entries of one number. Its chain is closed: nothing more is taken.
+    Forked {
+        /// The document.
+        document: DocumentId,
+        /// The chain.
+        chain: ChainId,
+        /// Whose chain it is.
+        author: DeviceId,
+    },
+}
+
+/// What a peer did wrong.
+#[derive(Debug, Error)]
+pub enum PeerFault {
+    /// It sent bytes that are no frame.
+    #[error("it sent a frame that does not decode")]
+    Malformed {
+        /// What is wrong with it.
+        #[from]
+        source: CodecError,
+    },
+    /// It sent a segment that can't be.
+    #[error("it sent a segment that can't be taken")]
+    Segment {
+        /// What is wrong with it.
+        #[from]
+        source: SegmentError,
+    },
+    /// It gave a document a name that does not fit its id, or is no name.
+    #[error("it sent a document's name that is not that document's")]
+    Label,
+    /// It speaks no version of the protocol that this device speaks.
+    #[error("it speaks protocol versions {oldest} to {newest}, and this device speaks {}", super::message::VERSION)]
+    Version {
+        /// The oldest that it speaks.
+        oldest: u16,
+        /// The newest that it speaks.
+        newest: u16,
+    },
+}
 
 /// One change to the store. Changes of one batch are made together or not at all, and batches survive
 /// in the order in which they were given: none is kept when an earlier one is lost.
@@ -47,6 +154,15 @@ pub enum Change {
         /// The last of its feed that is kept here.
         position: Position,
     },
+    /// Keep how far a peer says that it has saved this device's feed.
+    Acked {
+        /// The space.
+        space: SpaceId,
+        /// The peer.
+        peer: DeviceId,
+        /// The last of this device's feed that the peer saved.
+        position: Position,
+    },
 }
 
 /// What a device keeps of a space itself.
@@ -65,8 +181,20 @@ pub struct ChainRecord {
     pub tip: Tip,
     /// This store's feed number when the chain last grew.
     pub feed: u64,
-    /// Whether the chain was closed because its author forked it.
-    pub closed: bool,
+    /// Whether more may be added, and by whom.
+    pub state: ChainState,
+}
+
+/// Whether more may be added to a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum ChainState {
+    /// Its author may go on.
+    Open,
+    /// This device's own, whose end it can't prove any more: it writes no more to it, but takes back from
+    /// peers what they still have of it.
+    Retired,
+    /// Its author wrote two different entries of one number: nothing more is taken.
+    Forked,
 }
 
 /// A place in a store's feed.

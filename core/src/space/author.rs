@@ -1,0 +1,223 @@
+//! This device's own edits: from updates to sealed segments.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rand_core::Rng;
+use thiserror::Error;
+
+use super::effect::ChainState;
+use super::journal::Acceptance;
+use super::{Context, Space};
+use crate::clock::{Now, SteadyTime};
+use crate::document::Label;
+use crate::id::{ChainId, DeviceId, DocumentId};
+use crate::log::{ChainHead, EntryKind, SegmentBuilder};
+
+/// Edits this close to the last segment wait for one another and leave as one.
+const COALESCE: Duration = Duration::from_millis(2);
+
+/// Beyond this many segments of one chain, where an edit got to is told of a later edit.
+const REMEMBERED: usize = 4096;
+
+/// The chain on which an open document writes, and how many updates were written to it since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authorship {
+    /// The chain.
+    pub chain: ChainId,
+    /// How many updates it was given in this run; the next one is this plus one.
+    pub updates: u64,
+}
+
+/// Where a local update has got to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// It would survive a power cut.
+    pub saved: bool,
+    /// These peers say that they saved it too.
+    pub peers: Vec<DeviceId>,
+}
+
+/// This device may not write in the space.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("this device may read the space and not write in it")]
+pub struct NotAWriter;
+
+/// The chains that this device writes.
+#[derive(Debug, Default)]
+pub(super) struct Authors {
+    chains: BTreeMap<ChainId, Author>,
+    /// Chains with entries that are not sealed yet.
+    unsealed: BTreeSet<ChainId>,
+    last_sealed: Option<SteadyTime>,
+}
+
+#[derive(Debug)]
+struct Author {
+    document: DocumentId,
+    /// Shown by the first segment.
+    head: Option<ChainHead>,
+    builder: Option<SegmentBuilder>,
+    updates: u64,
+    sealed: VecDeque<Sealed>,
+}
+
+/// Updates up to this one went into the store with this batch, under this number of the feed.
+#[derive(Clone, Copy, Debug)]
+struct Sealed {
+    updates: u64,
+    batch: u64,
+    feed: u64,
+}
+
+impl Authors {
+    /// When the edits that are waiting for one another should leave.
+    pub(super) fn deadline(&self) -> Option<SteadyTime> {
+        let waiting = !self.unsealed.is_empty();
+        waiting.then(|| self.last_sealed.map(|at| at + COALESCE).unwrap_or_default())
+    }
+
+    /// Whether edits of that document are not sealed yet.
+    pub(super) fn is_writing(&self, document: &DocumentId) -> bool {
+        self.unsealed.iter().any(|chain| self.chains[chain].document == *document)
+    }
+}
+
+impl Space {
+    /// Gives the chain on which to write into a document: the one that this device wrote before, unless
+    /// it is among those `taken` or its end can't be proven; a new one then.
+    ///
+    /// # Errors
+    /// If this device may not write.
+    pub fn author(
+        &mut self,
+        label: &Label,
+        taken: &BTreeSet<ChainId>,
+        now: Now,
+        rng: &mut dyn Rng,
+    ) -> Result<Authorship, NotAWriter> {
+        if !self.role().is_some_and(crate::roster::Role::writes) {
+            return Err(NotAWriter);
+        }
+        Ok(self.chain_to_write(label, taken, now, rng))
+    }
+
+    /// Where the update of that number on that chain has got to.
+    pub fn standing(&self, chain: &ChainId, update: u64) -> Standing {
+        let author = self.authors.chains.get(chain);
+        let sealed = author.and_then(|author| {
+            let at = author.sealed.partition_point(|sealed| sealed.updates < update);
+            author.sealed.get(at)
+        });
+        let Some(sealed) = sealed else { return Standing::default() };
+        let has_it = |(peer, acked): (&DeviceId, &u64)| (*acked >= sealed.feed).then_some(*peer);
+        Standing {
+            saved: self.journal.is_saved(sealed.batch),
+            peers: self.acked.iter().filter_map(has_it).collect(),
+        }
+    }
+
+    pub(super) fn local_update(
+        &mut self,
+        document: DocumentId,
+        chain: ChainId,
+        update: &[u8],
+        context: &mut Context<'_>,
+    ) {
+        let known = self.authors.chains.get(&chain).map(|author| author.document);
+        debug_assert_eq!(known, Some(document), "updates come on chains that `author` gave");
+        self.add_entry(chain, EntryKind::UPDATE, update, context);
+    }
+
+    /// Adds an entry to the roster's log.
+    pub(super) fn add_to_roster(&mut self, payload: &[u8], context: &mut Context<'_>) {
+        let taken = BTreeSet::new();
+        let chain = self.chain_to_write(&Label::roster(), &taken, context.now, context.rng).chain;
+        self.add_entry(chain, EntryKind::ADMISSION, payload, context);
+    }
+
+    /// Seals what is waiting, unless it should wait a little for more.
+    pub(super) fn seal_due(&mut self, context: &mut Context<'_>) {
+        let due = self.authors.deadline().is_some_and(|at| at <= context.now.steady);
+        if due {
+            for chain in std::mem::take(&mut self.authors.unsealed) {
+                self.seal(chain, context);
+            }
+            self.authors.last_sealed = Some(context.now.steady);
+        }
+    }
+
+    fn chain_to_write(
+        &mut self,
+        label: &Label,
+        taken: &BTreeSet<ChainId>,
+        now: Now,
+        rng: &mut dyn Rng,
+    ) -> Authorship {
+        let document = label.document(&self.id);
+        self.log(label);
+        let (me, log) = (self.me, &self.index[&document]);
+        let own = || log.chains.iter().filter(|(_, chain)| chain.author == me);
+        let free = own().find(|(id, chain)| chain.state == ChainState::Open && !taken.contains(id));
+        let fresh = self.authors.chains.iter().find(|(id, author)| {
+            author.document == document && !log.chains.contains_key(id) && !taken.contains(id)
+        });
+        let found = free.map(|(id, _)| *id).or(fresh.map(|(id, _)| *id));
+        let head = match found {
+            Some(_) => None,
+            None => {
+                let latest = own().max_by_key(|(_, chain)| chain.tip.time).map(|(id, _)| *id);
+                Some(ChainHead::open(document, me, latest, now.wall, rng))
+            }
+        };
+        let chain = found.or(head.as_ref().map(ChainHead::id)).expect("one of the two is there");
+        let author = self.authors.chains.entry(chain).or_insert_with(|| Author {
+            document,
+            head,
+            builder: None,
+            updates: 0,
+            sealed: VecDeque::new(),
+        });
+        Authorship { chain, updates: author.updates }
+    }
+
+    fn add_entry(
+        &mut self,
+        chain: ChainId,
+        kind: EntryKind,
+        payload: &[u8],
+        context: &mut Context<'_>,
+    ) {
+        let Some(author) = self.authors.chains.get_mut(&chain) else { return };
+        let held = self.index.get(&author.document).and_then(|log| log.chains.get(&chain));
+        let builder = match (&mut author.builder, held, &author.head) {
+            (Some(builder), _, _) => builder,
+            (empty, Some(held), _) => empty.insert(SegmentBuilder::behind(chain, held.tip)),
+            (empty, None, Some(head)) => empty.insert(SegmentBuilder::opening(head.clone())),
+            (_, None, None) => return,
+        };
+        builder.push(kind, payload, context.now.wall);
+        author.updates += 1;
+        match builder.is_full() {
+            true => self.seal(chain, context),
+            false => _ = self.authors.unsealed.insert(chain),
+        }
+    }
+
+    fn seal(&mut self, chain: ChainId, context: &mut Context<'_>) {
+        let Some(author) = self.authors.chains.get_mut(&chain) else { return };
+        let Some(builder) = author.builder.take() else { return };
+        let tip = builder.tip();
+        let segment = builder.seal(&self.key);
+        let batch = self.journal.current();
+        let feed = self.journal.feed().accepted + 1;
+        author.sealed.push_back(Sealed { updates: author.updates, batch, feed });
+        if author.sealed.len() > REMEMBERED {
+            author.sealed.pop_front();
+        }
+        self.authors.unsealed.remove(&chain);
+        let document = author.document;
+        let acceptance = Acceptance { document, author: self.me, segment, tip, origin: None };
+        self.accept(acceptance, context);
+    }
+}

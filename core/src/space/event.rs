@@ -1,0 +1,67 @@
+//! What can happen to a space.
+
+use bytes::Bytes;
+
+use crate::id::{ChainId, DeviceId, DocumentId};
+use crate::log::Segment;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A connection to a peer was made. Whether it is a member is for the roster to say.
+    PeerUp {
+        /// Who.
+        peer: DeviceId,
+    },
+    /// The connection to a peer is gone.
+    PeerDown {
+        /// Who.
+        peer: DeviceId,
+    },
+    /// A frame for this space came in.
+    Frame {
+        /// From whom.
+        peer: DeviceId,
+        /// The frame, with its tag.
+        frame: Bytes,
+    },
+    /// Bytes handed over for sending are on their way.
+    Sent {
+        /// To whom.
+        peer: DeviceId,
+        /// How many.
+        bytes: usize,
+    },
+    /// The app changed an open document.
+    LocalUpdate {
+        /// The document.
+        document: DocumentId,
+        /// The chain that [`Space::author`](super::Space::author) gave for it.
+        chain: ChainId,
+        /// The Yjs update, v1.
+        update: Vec<u8>,
+    },
+    /// The first batches, up to this one, would survive the end of the process.
+    Written {
+        /// How many batches.
+        upto: u64,
+    },
+    /// The first batches, up to this one, would survive a power cut.
+    Saved {
+        /// How many batches.
+        upto: u64,
+    },
+    /// What [`Effect::Read`](super::Effect::Read) asked for.
+    Read {
+        /// The peer that it is for.
+        peer: DeviceId,
+        /// The document.
+        document: DocumentId,
+        /// The entries beyond what the peer holds, each chain's in order.
+        segments: Vec<Segment>,
+        /// Whether there is more than the budget let through.
+        more: bool,
+    },
+    /// Time has passed: [`Space::deadline`](super::Space::deadline) is reached.
+    Tick,
+}

@@ -1,0 +1,105 @@
+//! What this device holds of each document, by numbers and hashes: the entries themselves are in the store.
+
+use std::collections::BTreeMap;
+
+use super::effect::{ChainRecord, ChainState, Change};
+use super::journal::Accepted;
+use crate::document::Label;
+use crate::id::{ChainId, DeviceId, DocumentId, Hash};
+use crate::log::{ChainHead, Frontier, Point, Tip};
+
+/// One document's chains.
+#[derive(Debug)]
+pub(super) struct DocumentLog {
+    pub(super) label: Label,
+    pub(super) chains: BTreeMap<ChainId, Chain>,
+    /// The feed's number when the document last changed.
+    pub(super) changed: u64,
+    /// The same, of what is saved.
+    pub(super) saved_feed: u64,
+}
+
+/// One chain, as far as it is held.
+#[derive(Debug)]
+pub(super) struct Chain {
+    pub(super) author: DeviceId,
+    pub(super) tip: Tip,
+    /// The last entry that would survive the process: what may be sent.
+    pub(super) written: u64,
+    /// The last entry that would survive a power cut: what may be advertised.
+    pub(super) saved: Point,
+    pub(super) state: ChainState,
+}
+
+impl DocumentLog {
+    pub(super) fn new(label: Label) -> Self {
+        Self { label, chains: BTreeMap::new(), changed: 0, saved_feed: 0 }
+    }
+
+    /// Puts back a chain that was read from the store, and is saved therefore.
+    pub(super) fn restore(&mut self, chain: ChainId, head: &ChainHead, record: &ChainRecord) {
+        let saved = record.tip.point();
+        let ChainRecord { tip, feed, state } = *record;
+        self.chains.insert(
+            chain,
+            Chain { author: head.device, tip, written: tip.number, saved, state },
+        );
+        self.changed = self.changed.max(feed);
+        self.saved_feed = self.changed;
+    }
+
+    /// A chain got longer, or began.
+    pub(super) fn grow(&mut self, chain: ChainId, author: DeviceId, tip: Tip, feed: u64) {
+        self.changed = feed;
+        let start = Point { number: 0, hash: Hash(chain.0) };
+        let begun = Chain { author, tip, written: 0, saved: start, state: ChainState::Open };
+        self.chains.entry(chain).or_insert(begun).tip = tip;
+    }
+
+    /// What was accepted is written now.
+    pub(super) fn wrote(&mut self, accepted: &Accepted) {
+        if let Some(chain) = self.chains.get_mut(&accepted.segment.chain) {
+            chain.written = accepted.tip.number;
+        }
+    }
+
+    /// What was accepted is saved now.
+    pub(super) fn saved(&mut self, accepted: &Accepted) {
+        self.saved_feed = accepted.feed;
+        if let Some(chain) = self.chains.get_mut(&accepted.segment.chain) {
+            chain.saved = accepted.tip.point();
+        }
+    }
+
+    /// All that is held, saved or not.
+    pub(super) fn frontier(&self) -> Frontier {
+        self.chains.iter().map(|(id, chain)| (*id, chain.tip.point())).collect()
+    }
+
+    /// What others may rely on.
+    pub(super) fn saved_frontier(&self) -> Frontier {
+        let saved = self.chains.iter().filter(|(_, chain)| chain.saved.number > 0);
+        saved.map(|(id, chain)| (*id, chain.saved)).collect()
+    }
+
+    /// Whether all of `offered` is here, but for chains that are closed or refused.
+    pub(super) fn covers(&self, offered: &Frontier, except: impl Fn(&ChainId) -> bool) -> bool {
+        offered.iter().all(|(id, point)| {
+            let held = self.chains.get(id);
+            held.is_some_and(|chain| {
+                chain.tip.number >= point.number || chain.state == ChainState::Forked
+            }) || except(id)
+        })
+    }
+}
+
+impl Chain {
+    /// The change that stores this chain's end.
+    pub(super) fn change(&self, document: DocumentId, chain: ChainId, feed: u64) -> Change {
+        let record = ChainRecord { tip: self.tip, feed, state: self.state };
+        Change::Chain { document, chain, record }
+    }
+}
+
+/// All documents of a space.
+pub(super) type Index = BTreeMap<DocumentId, DocumentLog>;

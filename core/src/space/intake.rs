@@ -1,0 +1,267 @@
+//! Entries of others: what must hold before they are taken in.
+//!
+//! Segments that follow one another are gathered until [`Space::settle`](super::Space::settle), so that one
+//! signature check vouches for all that came in together.
+
+use std::collections::BTreeMap;
+
+use super::effect::{ChainState, Effect, Notice, PeerFault};
+use super::journal::Acceptance;
+use super::message::Segments;
+use super::{Context, Space};
+use crate::clock::WallTime;
+use crate::document::Label;
+use crate::codec;
+use crate::id::{ChainId, DeviceId, DocumentId};
+use crate::log::{EntryKind, Link, MAX_SEGMENT_BYTES, Segment, SegmentError, Tip};
+use crate::roster::{Admission, Role};
+
+/// Foreign segments that passed every check but the signature's, by chain.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    chains: BTreeMap<ChainId, Vec<Staged>>,
+    /// Chains that were found to be forked, to be told of.
+    forks: Vec<(DocumentId, ChainId, DeviceId)>,
+}
+
+#[derive(Debug)]
+struct Staged {
+    document: DocumentId,
+    author: DeviceId,
+    segment: Segment,
+    tip: Tip,
+    from: DeviceId,
+}
+
+/// What a chain looks like to the next segment of it.
+struct Held {
+    author: DeviceId,
+    tip: Tip,
+}
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It waits for its signature to be checked, or was here already.
+    Fine,
+    /// Entries before it are missing.
+    Gap,
+    /// Its author may not write, as far as this device knows.
+    Refused,
+}
+
+impl Space {
+    pub(super) fn segments(
+        &mut self,
+        peer: DeviceId,
+        message: Segments,
+        context: &mut Context<'_>,
+    ) -> Result<(), PeerFault> {
+        let Segments { document, label, segments, stretch } = message;
+        if let Some(label) = label {
+            self.learn_label(document, &label)?;
+        } else if !self.index.contains_key(&document) {
+            self.ask_again(peer, document, context);
+            return Ok(());
+        }
+        let mut complete = true;
+        for segment in segments {
+            let chain = segment.chain;
+            let fate = self.stage(peer, document, segment)?;
+            complete &= fate != Fate::Gap;
+            let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+            if fate == Fate::Refused {
+                session.inbound.refused.insert(chain, document);
+            }
+        }
+        match (complete, stretch) {
+            (true, Some(stretch)) => self.claim(peer, stretch),
+            (true, None) => {}
+            (false, _) => self.ask_again(peer, document, context),
+        }
+        Ok(())
+    }
+
+    /// Checks the signatures of what was gathered, and takes it in.
+    pub(super) fn settle_intake(&mut self, context: &mut Context<'_>) {
+        for (chain, staged) in std::mem::take(&mut self.intake.chains) {
+            self.settle_chain(chain, staged, context);
+        }
+        for (document, chain, author) in std::mem::take(&mut self.intake.forks) {
+            let notice = Notice::Forked { document, chain, author };
+            context.effects.push(Effect::Notify(notice));
+        }
+    }
+
+    fn learn_label(&mut self, document: DocumentId, label: &Label) -> Result<(), PeerFault> {
+        if !label.is_sound() || label.document(&self.id) != document {
+            return Err(PeerFault::Label);
+        }
+        self.log(label);
+        Ok(())
+    }
+
+    /// Checks how a segment fits what is held of its chain, and keeps it for the signature check.
+    fn stage(
+        &mut self,
+        peer: DeviceId,
+        document: DocumentId,
+        segment: Segment,
+    ) -> Result<Fate, PeerFault> {
+        let chain = segment.chain;
+        let Some(held) = self.held(document, &segment)? else { return Ok(Fate::Gap) };
+        if self.chain(&document, &chain).is_some_and(|chain| chain.state == ChainState::Forked) {
+            return Ok(Fate::Fine);
+        }
+        if !self.may_write(document, &held.author) {
+            return Ok(Fate::Refused);
+        }
+        if segment.before().number > held.tip.number {
+            return Ok(Fate::Gap);
+        }
+        let Some(fresh) = segment.after(held.tip.number).map_err(SegmentError::from)? else {
+            return self.compare_end(document, &held, &segment);
+        };
+        if fresh.before().hash != held.tip.hash {
+            return self.check_fork(document, &held, &fresh);
+        }
+        let tip = fresh.walk(held.tip.time)?;
+        let staged = Staged { document, author: held.author, segment: fresh, tip, from: peer };
+        self.intake.chains.entry(chain).or_default().push(staged);
+        Ok(Fate::Fine)
+    }
+
+    /// Where the segment's chain ends, counting what is staged; nothing if the chain is not known and the
+    /// segment does not open it.
+    fn held(&self, document: DocumentId, segment: &Segment) -> Result<Option<Held>, PeerFault> {
+        if let Some(last) = self.intake.chains.get(&segment.chain).and_then(|staged| staged.last()) {
+            return Ok(Some(Held { author: last.author, tip: last.tip }));
+        }
+        if let Some(chain) = self.chain(&document, &segment.chain) {
+            return Ok(Some(Held { author: chain.author, tip: chain.tip }));
+        }
+        let Link::Opens(head) = &segment.link else { return Ok(None) };
+        if head.id() != segment.chain || head.document != document {
+            return Err(SegmentError::WrongHead.into());
+        }
+        let tip = Tip::start(segment.chain, head.opened);
+        Ok(Some(Held { author: head.device, tip }))
+    }
+
+    fn may_write(&self, document: DocumentId, author: &DeviceId) -> bool {
+        let role = self.roster.member(author).map(|member| member.role);
+        // Every member countersigns, and the roster's fold sorts out who was one.
+        let roster = self.index.get(&document).is_some_and(|log| log.label.is_roster());
+        roster || role.is_some_and(Role::writes)
+    }
+
+    /// A segment with nothing new: if it ends where the chain ends here, it must end in the same hash.
+    fn compare_end(
+        &mut self,
+        document: DocumentId,
+        held: &Held,
+        segment: &Segment,
+    ) -> Result<Fate, PeerFault> {
+        let tip = segment.walk(WallTime::default())?;
+        if tip.number == held.tip.number && tip.hash != held.tip.hash {
+            return self.check_fork(document, held, segment);
+        }
+        Ok(Fate::Fine)
+    }
+
+    /// A segment that contradicts what is held: either its author signed both, or somebody made it up.
+    fn check_fork(
+        &mut self,
+        document: DocumentId,
+        held: &Held,
+        segment: &Segment,
+    ) -> Result<Fate, PeerFault> {
+        let tip = segment.walk(WallTime::default())?;
+        segment.verify(&held.author, &tip).map_err(SegmentError::from)?;
+        let changed = self.index[&document].changed;
+        if let Some(log) = self.index.get_mut(&document)
+            && let Some(chain) = log.chains.get_mut(&segment.chain)
+        {
+            chain.state = ChainState::Forked;
+            self.journal.add(chain.change(document, segment.chain, changed));
+            self.intake.forks.push((document, segment.chain, held.author));
+        }
+        Ok(Fate::Fine)
+    }
+
+    fn settle_chain(&mut self, chain: ChainId, staged: Vec<Staged>, context: &mut Context<'_>) {
+        let mut groups = grouped(staged).into_iter();
+        while let Some(group) = groups.next() {
+            let last = group.last().expect("a group is never empty");
+            if last.segment.verify(&last.author, &last.tip).is_ok() {
+                self.accept_joined(group, context);
+                continue;
+            }
+            // One of them is bad. Those before it are good; what follows it can't be linked.
+            self.accept_good_front(chain, group, context);
+            break;
+        }
+    }
+
+    fn accept_good_front(
+        &mut self,
+        chain: ChainId,
+        mut group: Vec<Staged>,
+        context: &mut Context<'_>,
+    ) {
+        let verified = |staged: &Staged| staged.segment.verify(&staged.author, &staged.tip);
+        let bad = group.iter().position(|staged| verified(staged).is_err()).unwrap_or(0);
+        let culprit = &group[bad];
+        if let Err(source) = verified(culprit) {
+            let fault = SegmentError::from(source).into();
+            context.effects.push(Effect::Disconnect { peer: culprit.from, fault });
+        }
+        tracing::warn!(chain = %chain.short(), "a segment's signature is bad");
+        group.truncate(bad);
+        if !group.is_empty() {
+            self.accept_joined(group, context);
+        }
+    }
+
+    fn accept_joined(&mut self, group: Vec<Staged>, context: &mut Context<'_>) {
+        let mut parts = group.into_iter();
+        let Some(first) = parts.next() else { return };
+        let Staged { document, author, mut segment, mut tip, from } = first;
+        for part in parts {
+            segment.join(part.segment);
+            tip = part.tip;
+        }
+        let roster = self.index.get(&document).is_some_and(|log| log.label.is_roster());
+        let admissions = if roster { admissions(&segment) } else { Vec::new() };
+        let acceptance = Acceptance { document, author, segment, tip, origin: Some(from) };
+        self.accept(acceptance, context);
+        self.take_admissions(admissions, context);
+    }
+}
+
+/// Cuts a row of segments where one that joins them all would grow too large. As only the last signature of
+/// each group is kept, only that one is checked.
+fn grouped(staged: Vec<Staged>) -> Vec<Vec<Staged>> {
+    let mut groups: Vec<Vec<Staged>> = Vec::new();
+    let mut bytes = 0;
+    for next in staged {
+        let same_source = |group: &Vec<Staged>| group.last().map(|last| last.from) == Some(next.from);
+        bytes += next.segment.body.len();
+        match groups.last_mut().filter(|group| bytes <= MAX_SEGMENT_BYTES && same_source(group)) {
+            Some(group) => group.push(next),
+            None => {
+                bytes = next.segment.body.len();
+                groups.push(vec![next]);
+            }
+        }
+    }
+    groups
+}
+
+fn admissions(segment: &Segment) -> Vec<Admission> {
+    let entries = segment.entries().map_while(Result::ok);
+    entries
+        .filter(|(entry, _)| entry.kind == EntryKind::ADMISSION)
+        .filter_map(|(entry, _)| codec::decode(entry.payload).ok())
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! Getting in: a device with a ticket asks whoever it meets, until a member answers.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::effect::{Effect, PeerFault, SpaceRecord};
+use super::message::{Message, Refusal, Tag, tag};
+use super::{Event, Life, Space};
+use crate::clock::{Now, SteadyTime};
+use crate::id::{DeviceId, SpaceId};
+use crate::identity::DeviceKey;
+use crate::roster::{Admission, Genesis, Roster, Ticket};
+
+/// How often an unanswered request is made again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// A device that wants to join a space.
+#[derive(Debug)]
+pub struct Joining {
+    ticket: Ticket,
+    key: Arc<DeviceKey>,
+    life: Life,
+    tag: Tag,
+    connected: BTreeSet<DeviceId>,
+    next: SteadyTime,
+}
+
+/// How a step went.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Nobody has answered yet.
+    Waiting,
+    /// A member let the device in.
+    Joined(Box<Space>),
+    /// A member said no.
+    Refused(Refusal),
+}
+
+impl Joining {
+    /// Begins to ask.
+    pub fn new(ticket: Ticket, key: Arc<DeviceKey>, life: Life) -> Self {
+        let tag = tag(&ticket.space(), &key.id());
+        let (connected, next) = (BTreeSet::new(), SteadyTime::default());
+        Self { ticket, key, life, tag, connected, next }
+    }
+
+    /// The space that the ticket opens.
+    pub fn space(&self) -> SpaceId {
+        self.ticket.space()
+    }
+
+    /// Takes an event. After [`Outcome::Joined`], the new space wants to hear of the connected peers.
+    pub fn handle(&mut self, event: Event, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+        match event {
+            Event::PeerUp { peer } => {
+                self.connected.insert(peer);
+                self.ask(peer, effects);
+            }
+            Event::PeerDown { peer } => _ = self.connected.remove(&peer),
+            Event::Frame { peer, frame } => return self.frame(peer, &frame, effects),
+            Event::Tick if self.next <= now.steady => {
+                self.next = now.steady + RETRY;
+                self.connected.iter().for_each(|peer| self.ask(*peer, effects));
+            }
+            _ => {}
+        }
+        Outcome::Waiting
+    }
+
+    /// When [`Event::Tick`] wants to be given.
+    pub fn deadline(&self) -> SteadyTime {
+        self.next
+    }
+
+    fn ask(&self, peer: DeviceId, effects: &mut Vec<Effect>) {
+        let frame = Message::Join(self.ticket.request(&self.key)).frame(self.tag);
+        effects.push(Effect::Send { to: vec![peer], frame });
+    }
+
+    fn frame(&self, peer: DeviceId, frame: &[u8], effects: &mut Vec<Effect>) -> Outcome {
+        match Message::read(frame) {
+            Ok(Message::Welcome { genesis, admissions }) => {
+                self.welcome(genesis, admissions, effects)
+            }
+            Ok(Message::Refused(refusal)) => Outcome::Refused(refusal),
+            Ok(_) => Outcome::Waiting,
+            Err(source) => {
+                let fault = PeerFault::Malformed { source };
+                effects.push(Effect::Disconnect { peer, fault });
+                Outcome::Waiting
+            }
+        }
+    }
+
+    /// Believes nothing: the genesis must hash to the space's id, and the admissions must add up.
+    fn welcome(
+        &self,
+        genesis: Genesis,
+        admissions: Vec<Admission>,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
+        if genesis.space() != self.space() || genesis.verify().is_err() {
+            return Outcome::Waiting;
+        }
+        let mut roster = Roster::new(genesis.clone());
+        for admission in admissions {
+            roster.take(admission);
+        }
+        if roster.member(&self.key.id()).is_none() {
+            return Outcome::Waiting;
+        }
+        let record = SpaceRecord { genesis, admissions: roster.admissions() };
+        Outcome::Joined(Box::new(Space::enter(record, self.key.clone(), self.life, effects)))
+    }
+}

@@ -1,0 +1,177 @@
+//! What was taken in, on its way to disk: accepted, then written, then saved.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::effect::{Arrival, Change, Effect, Notice, Position};
+use super::index::DocumentLog;
+use super::{ChainRecord, Context, Space};
+use crate::document::Label;
+use crate::id::{DeviceId, DocumentId};
+use crate::log::{Link, Segment, Tip};
+
+/// The batch in the making, and those under way.
+#[derive(Debug)]
+pub(super) struct Journal {
+    batch: Vec<Change>,
+    /// How many batches were handed out.
+    issued: u64,
+    saved: u64,
+    feed: Feed,
+    unwritten: VecDeque<(u64, Arc<Accepted>)>,
+    unsaved: VecDeque<(u64, Arc<Accepted>)>,
+}
+
+/// How far this device's own feed has got.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Feed {
+    pub(super) incarnation: [u8; 16],
+    pub(super) accepted: u64,
+    pub(super) written: u64,
+    pub(super) saved: u64,
+}
+
+/// A segment that was taken in.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) feed: u64,
+    pub(super) document: DocumentId,
+    pub(super) segment: Arc<Segment>,
+    pub(super) tip: Tip,
+    /// The peer that it came from; it needs no copy.
+    pub(super) origin: Option<DeviceId>,
+}
+
+impl Journal {
+    pub(super) fn new(incarnation: [u8; 16]) -> Self {
+        Self {
+            batch: Vec::new(),
+            issued: 0,
+            saved: 0,
+            feed: Feed { incarnation, accepted: 0, written: 0, saved: 0 },
+            unwritten: VecDeque::new(),
+            unsaved: VecDeque::new(),
+        }
+    }
+
+    /// Takes over a feed number that was read from the store.
+    pub(super) fn restore(&mut self, feed: u64) {
+        let feed = self.feed.accepted.max(feed);
+        self.feed = Feed { accepted: feed, written: feed, saved: feed, ..self.feed };
+    }
+
+    pub(super) fn feed(&self) -> Feed {
+        self.feed
+    }
+
+    /// The end of the feed that a peer may rely on.
+    pub(super) fn head(&self) -> Position {
+        Position { incarnation: self.feed.incarnation, number: self.feed.saved }
+    }
+
+    /// The batch that holds what is added now.
+    pub(super) fn current(&self) -> u64 {
+        self.issued + 1
+    }
+
+    /// The last batch handed out.
+    pub(super) fn issued(&self) -> u64 {
+        self.issued
+    }
+
+    /// Whether that batch would survive a power cut.
+    pub(super) fn is_saved(&self, batch: u64) -> bool {
+        batch <= self.saved
+    }
+
+    /// Whether there is anything to write.
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    pub(super) fn add(&mut self, change: Change) {
+        self.batch.push(change);
+    }
+
+    /// Hands out the batch, if there is anything in it.
+    pub(super) fn write(&mut self, effects: &mut Vec<Effect>) {
+        if self.is_dirty() {
+            self.issued += 1;
+            effects.push(Effect::Write(std::mem::take(&mut self.batch)));
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.feed.accepted += 1;
+        self.feed.accepted
+    }
+}
+
+/// What has passed all checks and is taken in.
+pub(super) struct Acceptance {
+    pub(super) document: DocumentId,
+    pub(super) author: DeviceId,
+    pub(super) segment: Segment,
+    pub(super) tip: Tip,
+    pub(super) origin: Option<DeviceId>,
+}
+
+impl Space {
+    /// Takes in a segment that has passed all checks and follows what is held of its chain. The document
+    /// must be in the index.
+    pub(super) fn accept(&mut self, acceptance: Acceptance, context: &mut Context<'_>) {
+        let Acceptance { document, author, segment, tip, origin } = acceptance;
+        let feed = self.journal.number();
+        let Some(log) = self.index.get_mut(&document) else { return };
+        if log.changed == 0 {
+            self.journal.add(Change::Document { space: self.id, label: log.label.clone() });
+            context.effects.push(Effect::Notify(Notice::Document(document)));
+        }
+        if let Link::Opens(head) = &segment.link {
+            self.journal.add(Change::Head(head.clone()));
+        }
+        log.grow(segment.chain, author, tip, feed);
+        let state = log.chains[&segment.chain].state;
+        self.journal.add(Change::Segment { document, segment: segment.clone() });
+        let record = ChainRecord { tip, feed, state };
+        self.journal.add(Change::Chain { document, chain: segment.chain, record });
+        let segment = Arc::new(segment);
+        let accepted = Arc::new(Accepted { feed, document, segment: segment.clone(), tip, origin });
+        self.journal.unwritten.push_back((self.journal.current(), accepted.clone()));
+        self.journal.unsaved.push_back((self.journal.current(), accepted));
+        context.effects.push(Effect::Apply(Arrival { document, author, segment, tip }));
+    }
+
+    /// The document's log, begun if need be.
+    pub(super) fn log(&mut self, label: &Label) -> &mut DocumentLog {
+        let document = label.document(&self.id);
+        self.index.entry(document).or_insert_with(|| DocumentLog::new(label.clone()))
+    }
+
+    /// Batches would survive the process now: what is in them may be sent.
+    pub(super) fn written(&mut self, upto: u64, context: &mut Context<'_>) {
+        let mut fresh = Vec::new();
+        while let Some((_, accepted)) = self.journal.unwritten.pop_front_if(|(at, _)| *at <= upto) {
+            if let Some(log) = self.index.get_mut(&accepted.document) {
+                log.wrote(&accepted);
+            }
+            self.journal.feed.written = accepted.feed;
+            fresh.push(accepted);
+        }
+        self.recent.keep(&fresh);
+        self.fan_out(&fresh, context);
+    }
+
+    /// Batches would survive a power cut now: what is in them may be acknowledged and advertised.
+    pub(super) fn saved(&mut self, upto: u64, context: &mut Context<'_>) {
+        self.journal.saved = self.journal.saved.max(upto);
+        while let Some((_, accepted)) = self.journal.unsaved.pop_front_if(|(at, _)| *at <= upto) {
+            if let Some(log) = self.index.get_mut(&accepted.document) {
+                log.saved(&accepted);
+            }
+            self.journal.feed.saved = accepted.feed;
+        }
+        self.acknowledge(context);
+        context.effects.push(Effect::Notify(Notice::Progress));
+    }
+}

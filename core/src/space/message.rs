@@ -1,0 +1,122 @@
+//! What devices say to one another about a space.
+//!
+//! A frame is a 16-byte tag and a message. The tag names the space to those who know it and tells nothing to
+//! others. It depends on the sender alone, so that one encoded frame serves every receiver.
+
+use bincode::{Decode, Encode};
+use bytes::Bytes;
+
+use super::effect::Position;
+use crate::codec::{self, CodecError};
+use crate::document::Label;
+use crate::id::{DeviceId, DocumentId, Hash, SpaceId};
+use crate::log::{Frontier, Segment};
+use crate::roster::{Admission, Genesis, JoinRequest};
+
+/// The protocol version that this code speaks.
+pub const VERSION: u16 = 1;
+
+/// How many bytes of a frame are its tag.
+pub const TAG_BYTES: usize = 16;
+
+/// Names a space on the wire, for one sender.
+pub type Tag = [u8; TAG_BYTES];
+
+/// The tag that `sender` puts on frames for `space`.
+pub fn tag(space: &SpaceId, sender: &DeviceId) -> Tag {
+    let hash = Hash::of("driftline tag 1", &[&space.0, &sender.0]);
+    let mut tag = [0; TAG_BYTES];
+    tag.copy_from_slice(&hash.0[..TAG_BYTES]);
+    tag
+}
+
+/// The tag of a frame, if it is long enough to have one.
+pub fn tag_of(frame: &[u8]) -> Option<Tag> {
+    frame.first_chunk().copied()
+}
+
+/// A message as it is sent.
+#[derive(Debug, Encode, Decode)]
+pub(super) enum Message {
+    /// "This is where my feed is, and how far I have followed yours."
+    Open(Open),
+    /// "These documents changed since you last looked; this is how far I have them."
+    Changed(Changed),
+    /// "Of these documents I hold this much: send me the rest."
+    Want(Vec<(DocumentId, Frontier)>),
+    /// Entries.
+    Segments(Segments),
+    /// "You have been sent all of my feed between these places."
+    Position(Stretch),
+    /// "I have saved all of your feed up to here."
+    Saved(u64),
+    /// "I don't know you as a member."
+    Stranger,
+    /// "These let me in."
+    Introduce(Vec<Admission>),
+    /// "Let me in."
+    Join(JoinRequest),
+    /// "You are in. This is how the space began, and who is in it."
+    Welcome { genesis: Genesis, admissions: Vec<Admission> },
+    /// "You can't come in."
+    Refused(Refusal),
+}
+
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+pub(super) struct Open {
+    /// The versions of the protocol that the sender speaks.
+    pub(super) oldest: u16,
+    pub(super) newest: u16,
+    /// The end of what the sender has saved.
+    pub(super) head: Position,
+    /// How far the sender has saved the receiver's feed.
+    pub(super) seen: Option<Position>,
+    /// Whether the sender has the receiver's `Open`.
+    pub(super) heard: bool,
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct Changed {
+    pub(super) stretch: Stretch,
+    pub(super) documents: Vec<(Label, Frontier)>,
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct Segments {
+    pub(super) document: DocumentId,
+    /// The document's name, where a chain begins.
+    pub(super) label: Option<Label>,
+    pub(super) segments: Vec<Segment>,
+    /// What of the sender's feed this frame holds all of.
+    pub(super) stretch: Option<Stretch>,
+}
+
+/// A stretch of a feed: behind `from`, up to and with `upto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Stretch {
+    pub(super) from: u64,
+    pub(super) upto: u64,
+}
+
+/// Why somebody with a ticket is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
+pub enum Refusal {
+    /// The ticket's time is over, by the clock of the member who was asked.
+    #[error("the ticket has expired: ask for a new one")]
+    Expired,
+    /// It was not issued by somebody whom the member knows as an admin, or it is forged.
+    #[error("the ticket was not issued by an admin of the space, as far as the member who was asked knows")]
+    NotValid,
+}
+
+impl Message {
+    pub(super) fn frame(&self, tag: Tag) -> Bytes {
+        let mut frame = tag.to_vec();
+        codec::encode_onto(self, &mut frame);
+        frame.into()
+    }
+
+    pub(super) fn read(frame: &[u8]) -> Result<Self, CodecError> {
+        codec::decode(frame.get(TAG_BYTES..).unwrap_or_default())
+    }
+}

@@ -1,0 +1,236 @@
+//! Catching up: who is behind is offered what changed, says what it lacks, and gets that from the store.
+//!
+//! The feed's number says which documents changed; frontiers of those say what is missing. So "nothing new"
+//! costs one number, and what a peer got from somebody else is not sent again.
+
+use super::effect::{Effect, PeerFault};
+use super::message::{Changed, Message, Segments, Stretch};
+use super::session::{Mode, Offer, PATIENCE};
+use super::{Context, Space};
+use crate::document::Label;
+use crate::id::{DeviceId, DocumentId};
+use crate::log::{Frontier, Segment};
+
+/// How many documents one offer names at the most.
+const OFFERED_DOCUMENTS: usize = 256;
+
+/// How many chains the frontiers of one offer name, about.
+const OFFERED_CHAINS: usize = 4096;
+
+/// How many bytes are read from the store at a time, about.
+const READ_BYTES: usize = 256 << 10;
+
+/// While more than this waits to be sent to a peer, nothing more is read for it, in bytes.
+pub(super) const LOW_WATER: usize = 1 << 20;
+
+/// How many documents a peer may have waiting to be read.
+const MAX_WANTED: usize = 4 * OFFERED_DOCUMENTS;
+
+impl Space {
+    /// Moves every session on as far as it goes.
+    pub(super) fn serve_everybody(&mut self, context: &mut Context<'_>) {
+        let peers: Vec<_> = self.sessions.keys().copied().collect();
+        for peer in peers {
+            self.serve(peer, context);
+        }
+    }
+
+    fn serve(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if session.queued > LOW_WATER || session.outbound.reading {
+            return;
+        }
+        if let Some((document, beyond)) = session.outbound.queue.front().cloned() {
+            session.outbound.reading = true;
+            let budget = READ_BYTES;
+            context.effects.push(Effect::Read { peer, document, beyond, budget });
+            return;
+        }
+        match session.outbound.mode {
+            Mode::Behind => self.offer(peer, context),
+            Mode::Serving { stretch } => {
+                session.outbound.told = session.outbound.told.max(stretch.upto);
+                session.outbound.mode = Mode::Behind;
+                if !self.go_live(peer, context) {
+                    self.offer(peer, context);
+                }
+            }
+            Mode::Unopened | Mode::Offered { .. } | Mode::Live => {}
+        }
+    }
+
+    /// Offers what changed behind the place in the feed that the peer was told last.
+    fn offer(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+        let Some(session) = self.sessions.get(&peer) else { return };
+        let from = session.outbound.told;
+        let Some(changed) = self.changed_since(from) else {
+            self.go_live(peer, context);
+            return;
+        };
+        let stretch = changed.stretch;
+        self.send(peer, &Message::Changed(changed), context);
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.outbound.mode = Mode::Offered { stretch, since: context.now.steady };
+        }
+    }
+
+    /// The next documents that changed behind `from`, in the order of the feed; nothing if none did. Only
+    /// what is saved is advertised.
+    fn changed_since(&self, from: u64) -> Option<Changed> {
+        let mut changed: Vec<_> =
+            self.index.values().filter(|log| log.saved_feed > from).collect();
+        changed.sort_unstable_by_key(|log| log.saved_feed);
+        let mut chains = 0;
+        let page = changed.iter().take(OFFERED_DOCUMENTS).take_while(|log| {
+            chains += log.chains.len();
+            chains == log.chains.len() || chains <= OFFERED_CHAINS
+        });
+        let page: Vec<_> = page.collect();
+        let last = page.last()?.saved_feed;
+        let upto = if page.len() == changed.len() { self.journal.feed().saved } else { last };
+        let documents =
+            page.into_iter().map(|log| (log.label.clone(), log.saved_frontier())).collect();
+        Some(Changed { stretch: Stretch { from, upto }, documents })
+    }
+
+    /// A peer says what changed at its end: answer with what is missing of it here.
+    pub(super) fn changed(
+        &mut self,
+        peer: DeviceId,
+        changed: Changed,
+        context: &mut Context<'_>,
+    ) -> Result<(), PeerFault> {
+        let Changed { stretch, documents } = changed;
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let refused = &session.inbound.refused;
+        let (mut missing, mut want) = (Vec::new(), Vec::new());
+        for (label, offered) in documents {
+            if !label.is_sound() {
+                return Err(PeerFault::Label);
+            }
+            let document = label.document(&self.id);
+            let log = self.index.get(&document);
+            let covers = |log: &super::DocumentLog| {
+                log.covers(&offered, |chain| refused.contains_key(chain))
+            };
+            if !log.is_some_and(covers) {
+                let held = log.map(super::DocumentLog::frontier).unwrap_or_default();
+                want.push((document, held));
+                missing.push((label, document, offered));
+            }
+        }
+        // The roster comes first, so that authors are known when their entries come.
+        let roster = Label::roster().document(&self.id);
+        want.sort_by_key(|(document, _)| *document != roster);
+        session.inbound.offer = Some(Offer {
+            stretch,
+            missing: missing.iter().map(|(_, id, offered)| (*id, offered.clone())).collect(),
+        });
+        self.send(peer, &Message::Want(want), context);
+        Ok(())
+    }
+
+    /// A peer says what it holds of documents that it wants more of.
+    pub(super) fn wanted(&mut self, peer: DeviceId, documents: Vec<(DocumentId, Frontier)>) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let outbound = &mut session.outbound;
+        for (document, held) in documents {
+            outbound.queue.retain(|(queued, _)| *queued != document);
+            if self.index.contains_key(&document) && outbound.queue.len() < MAX_WANTED {
+                outbound.queue.push_back((document, held));
+            }
+        }
+        if let Mode::Offered { stretch, .. } = outbound.mode {
+            outbound.mode = Mode::Serving { stretch };
+        }
+    }
+
+    /// What was read for a peer.
+    pub(super) fn read(
+        &mut self,
+        peer: DeviceId,
+        document: DocumentId,
+        mut segments: Vec<Segment>,
+        more: bool,
+        context: &mut Context<'_>,
+    ) {
+        let Some(log) = self.index.get(&document) else { return };
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.outbound.reading = false;
+        // What the store shows already may not have been written yet; it will be sent when it is.
+        segments.retain(|segment| {
+            let written = log.chains.get(&segment.chain).map_or(0, |chain| chain.written);
+            segment.last() <= written
+        });
+        let queue = &mut session.outbound.queue;
+        if let Some((_, held)) = queue.pop_front_if(|(front, _)| *front == document)
+            && more
+            && !segments.is_empty()
+        {
+            queue.push_front((document, with(held, &segments)));
+        }
+        if !segments.is_empty() {
+            let begins = segments.iter().any(|segment| segment.head().is_some());
+            let label = begins.then(|| log.label.clone());
+            let message = Segments { document, label, segments, stretch: None };
+            self.send(peer, &Message::Segments(message), context);
+        }
+    }
+
+    /// Entries are missing before what a peer sent: ask for them, though not over and over.
+    pub(super) fn ask_again(
+        &mut self,
+        peer: DeviceId,
+        document: DocumentId,
+        context: &mut Context<'_>,
+    ) {
+        let now = context.now.steady;
+        let held = self.frontier(&document);
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let asked = session.inbound.asked.get(&document);
+        if asked.is_none_or(|at| now.since(*at) >= PATIENCE / 10) {
+            session.inbound.asked.insert(document, now);
+            self.send(peer, &Message::Want(vec![(document, held)]), context);
+        }
+    }
+
+    /// Asks again for what was refused because its author was not known to be a writer.
+    pub(super) fn ask_for_refused(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let refused = std::mem::take(&mut session.inbound.refused);
+        let documents: std::collections::BTreeSet<_> = refused.into_values().collect();
+        if !documents.is_empty() {
+            let want = documents.into_iter().map(|id| (id, self.frontier(&id))).collect();
+            self.send(peer, &Message::Want(want), context);
+        }
+    }
+
+    /// Offers again what was not answered or not acknowledged for too long.
+    pub(super) fn repair(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+        let now = context.now.steady;
+        let acked = self.acked.get(&peer).copied().unwrap_or_default();
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let outbound = &mut session.outbound;
+        let late = match outbound.mode {
+            Mode::Offered { since, .. } => now.since(since) >= PATIENCE,
+            Mode::Live => acked < outbound.told && now.since(outbound.progress) >= PATIENCE,
+            Mode::Unopened | Mode::Behind | Mode::Serving { .. } => false,
+        };
+        if late && session.queued == 0 {
+            tracing::debug!(peer = %peer.short(), acked, told = outbound.told, "offering again");
+            outbound.told = acked;
+            outbound.progress = now;
+            outbound.mode = Mode::Behind;
+        }
+    }
+}
+
+/// What a peer will hold once it has these too.
+fn with(mut held: Frontier, segments: &[Segment]) -> Frontier {
+    for segment in segments {
+        if let Ok(tip) = segment.walk(crate::clock::WallTime::default()) {
+            held.advance(segment.chain, tip.point());
+        }
+    }
+    held
+}

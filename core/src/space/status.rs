@@ -1,0 +1,124 @@
+//! "Am I synced?", as a value.
+
+use super::session::Mode;
+use super::{DocumentLog, Space};
+use crate::id::{DeviceId, DocumentId, SpaceId};
+use crate::roster::Role;
+
+/// How a space stands on this device.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SpaceStatus {
+    /// The space.
+    pub space: SpaceId,
+    /// What it is called.
+    pub name: String,
+    /// What this device may do in it; nothing if it is no member.
+    pub role: Option<Role>,
+    /// The other members, connected or not.
+    pub peers: Vec<PeerStatus>,
+    /// The documents, by name.
+    pub documents: Vec<DocumentStatus>,
+}
+
+/// How one member stands to this device.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct PeerStatus {
+    /// Who.
+    pub device: DeviceId,
+    /// What it may do.
+    pub role: Role,
+    /// How far the two are with one another.
+    pub state: PeerState,
+}
+
+/// How far two devices are with one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerState {
+    /// There is no connection.
+    Away,
+    /// They are telling one another where they are.
+    Meeting,
+    /// The peer is being brought up to date.
+    CatchingUp,
+    /// What is written here goes there at once.
+    Live,
+}
+
+/// How one document stands.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct DocumentStatus {
+    /// Its id.
+    pub document: DocumentId,
+    /// Its name.
+    pub name: String,
+    /// How many entries are held.
+    pub entries: u64,
+    /// By how many devices' chains.
+    pub chains: usize,
+    /// Whether all of it would survive a power cut.
+    pub saved: bool,
+    /// How many peers say that they saved all of it.
+    pub peers: usize,
+    /// How many entries connected peers have offered that are not here yet.
+    pub behind: u64,
+}
+
+impl Space {
+    /// How the space stands.
+    pub fn status(&self) -> SpaceStatus {
+        let others = self.roster.members().filter(|(device, _)| **device != self.me);
+        let peers = others.map(|(device, member)| PeerStatus {
+            device: *device,
+            role: member.role,
+            state: self.peer_state(device),
+        });
+        let mut documents: Vec<_> = self
+            .index
+            .iter()
+            .filter(|(_, log)| !log.label.is_roster() && log.changed > 0)
+            .map(|(id, log)| self.document_status(*id, log))
+            .collect();
+        documents.sort_by(|a, b| a.name.cmp(&b.name));
+        SpaceStatus {
+            space: self.id,
+            name: self.name().to_owned(),
+            role: self.role(),
+            peers: peers.collect(),
+            documents,
+        }
+    }
+
+    /// Whether nothing that connected peers have offered is missing here, and there is such a peer.
+    pub fn is_caught_up(&self) -> bool {
+        let mut open = self.sessions.values().filter(|session| session.is_open()).peekable();
+        open.peek().is_some() && open.all(|session| session.inbound.is_caught_up())
+    }
+
+    fn peer_state(&self, device: &DeviceId) -> PeerState {
+        let mode = self.sessions.get(device).map(|session| &session.outbound.mode);
+        match mode {
+            None => PeerState::Away,
+            Some(Mode::Unopened) => PeerState::Meeting,
+            Some(Mode::Live) => PeerState::Live,
+            Some(_) => PeerState::CatchingUp,
+        }
+    }
+
+    fn document_status(&self, document: DocumentId, log: &DocumentLog) -> DocumentStatus {
+        let held = log.frontier();
+        let missing = |session: &super::Session| {
+            let offer = session.inbound.offer.as_ref()?;
+            Some(held.behind(offer.missing.get(&document)?))
+        };
+        DocumentStatus {
+            document,
+            name: log.label.name().to_owned(),
+            entries: log.chains.values().map(|chain| chain.tip.number).sum(),
+            chains: log.chains.len(),
+            saved: log.saved_feed == log.changed && !self.authors.is_writing(&document),
+            peers: self.acked.values().filter(|acked| **acked >= log.changed).count(),
+            behind: self.sessions.values().filter_map(missing).max().unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+# `just check` runs the commands of `.ci/run`, one recipe for each: change both together.
+
+_:
+    @just --list --unsorted
+
+# All that has to pass before a change lands
+check: test fmt clippy doc
+
+# The tests; those that need a tool which is missing say so and pass
+test:
+    cargo test --workspace
+
+fmt:
+    cargo fmt --all --check
+
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The same and nothing skipped: installs first what the tests need
+ci:
+    .ci/run
+
+# Licences, advisories and sources of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check
+
+# Runs N seeds through the simulated network, clock and disk
+simulate N:
+    cargo run --release -p driftline-simulation -- --seeds {{N}}
+
+# Measures, beside a baseline in the same run
+bench:
+    cargo bench
+
+# Two devices and an anchor tell the story
+demo:
+    cargo run --release -- demo
