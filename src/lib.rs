@@ -1,1 +1,50 @@
+//! Driftline: a local-first collaboration engine.
+//!
+//! Every [`Device`] keeps its own data and edits it with no network at all. Devices of one [`Space`] meet peer to
+//! peer and bring their [`Document`]s together; a space may have anchors, which are always on.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("device");
+//! use driftline::{Device, Level};
+//! use driftline::yrs::{GetString, Text};
+//!
+//! let device = Device::open(path).await?;
+//! let space = device.create_space("kitchen").await?;
+//!
+//! let notes = space.document("notes/today").await?;
+//! let body = notes.text("body"); // roots before transactions
+//! let edit = notes.edit(|txn| body.push(txn, "milk"))?; // at once, with no IO
+//! edit.reached(Level::Saved).await?; // it would survive a power cut
+//!
+//! assert_eq!(notes.read(|txn| body.get_string(txn)), "milk");
+//! device.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod device;
+mod document;
+mod engine;
+mod space;
 pub mod trace;
+
+pub use device::{Device, DeviceOptions, JoinError, ListenError, OpenError};
+pub use document::{
+    Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError,
+};
+pub use engine::EngineGone;
+pub use space::{DocumentError, Invitation, InviteError, News, Space};
+
+pub use driftline_core::document::{ApplyError, BadName};
+pub use driftline_core::id::{ChainId, DeviceId, DocumentId, ParseIdError, SpaceId};
+pub use driftline_core::roster::{ParseRoleError, ParseTicketError, Role, Ticket};
+pub use driftline_core::space::{
+    DocumentStatus, PeerState, PeerStatus, Refusal, SpaceStatus, Standing,
+};
+pub use driftline_net::{Limits, Traffic, Transport};
+pub use driftline_storage::StoreError;
+pub use libp2p::Multiaddr;
+pub use yrs;

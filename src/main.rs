@@ -1,1 +1,3 @@
-fn main(){}
+//! The `driftline` command.
+
+fn main() {}

@@ -1,10 +1,16 @@
 //! Documents: what they are called, and how their logs become Yjs documents.
 
+mod merge;
+mod open;
+
 use bincode::{Decode, Encode};
 use thiserror::Error;
 
 use crate::codec;
 use crate::id::{DocumentId, Hash, SpaceId};
+
+pub use merge::{MERGED_AT_ONCE, merged};
+pub use open::{ApplyError, OpenDocument};
 
 /// The longest name of a document, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;

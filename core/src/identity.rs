@@ -101,7 +101,9 @@ mod tests {
         assert!(key.id().verify("segment", b"hello", &signature).is_ok());
         assert!(key.id().verify("ticket", b"hello", &signature).is_err());
         assert!(key.id().verify("segment", b"hullo", &signature).is_err());
-        assert!(DeviceKey::from_seed(&[8; 32]).id().verify("segment", b"hello", &signature).is_err());
+        assert!(
+            DeviceKey::from_seed(&[8; 32]).id().verify("segment", b"hello", &signature).is_err()
+        );
     }
 
     #[test]

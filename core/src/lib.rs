@@ -5,9 +5,9 @@
 
 pub mod clock;
 pub mod codec;
+pub mod document;
 pub mod id;
 pub mod identity;
 pub mod log;
-pub mod document;
 pub mod roster;
 pub mod space;

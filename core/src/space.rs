@@ -27,7 +27,7 @@ use crate::clock::{Now, SteadyTime};
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use crate::identity::DeviceKey;
-use crate::log::ChainHead;
+use crate::log::{ChainHead, Segment};
 use crate::roster::{Genesis, Role, Roster};
 
 use author::Authors;
@@ -51,14 +51,14 @@ pub use status::{DocumentStatus, PeerState, PeerStatus, SpaceStatus};
 /// ```
 /// # use std::sync::Arc;
 /// use driftline_core::{clock::Now, identity::DeviceKey, roster::Genesis};
-/// use driftline_core::space::{Effect, Life, Space};
+/// use driftline_core::space::{Effect, Space};
 /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 ///
 /// # let mut rng = ChaCha8Rng::seed_from_u64(1);
 /// let key = Arc::new(DeviceKey::generate(&mut rng));
 /// let genesis = Genesis::new("kitchen", &key, Now::default().wall, &mut rng);
 /// let mut effects = Vec::new();
-/// let space = Space::found(genesis, key, Life { incarnation: [1; 16], ends_proven: true }, &mut effects);
+/// let space = Space::found(genesis, key, [1; 16], &mut effects);
 /// assert!(matches!(effects[..], [Effect::Write(_)]), "a new space asks to be stored");
 /// assert_eq!(space.name(), "kitchen");
 /// ```
@@ -82,28 +82,24 @@ pub struct Space {
     acked: BTreeMap<DeviceId, u64>,
 }
 
-/// Which life of the store this is.
-#[derive(Clone, Copy, Debug)]
-pub struct Life {
-    /// Changes whenever what was promised may have been lost.
-    pub incarnation: [u8; 16],
-    /// Whether the ends of this device's own chains, as stored, are where they really ended.
-    pub ends_proven: bool,
-}
-
 /// A space as read back from the store.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// The space itself.
     pub record: SpaceRecord,
-    /// Its documents, each with its chains.
+    /// Its documents, each with its chains. Own chains of an earlier incarnation are retired.
     pub documents: Vec<(Label, Vec<(ChainHead, ChainRecord)>)>,
-    /// The admissions in the roster's log.
-    pub admissions: Vec<crate::roster::Admission>,
+    /// The log of [`roster_document`].
+    pub roster: Vec<Segment>,
     /// How far each peer's feed was followed.
     pub seen: Vec<(DeviceId, Position)>,
     /// How far each peer had saved this device's feed.
     pub acked: Vec<(DeviceId, Position)>,
+}
+
+/// The document whose log holds a space's admissions.
+pub fn roster_document(space: &SpaceId) -> DocumentId {
+    Label::roster().document(space)
 }
 
 /// What a step of the machine works with.
@@ -114,16 +110,22 @@ struct Context<'a> {
 }
 
 impl Space {
-    /// Begins a space that this device created.
-    pub fn found(genesis: Genesis, key: Arc<DeviceKey>, life: Life, effects: &mut Vec<Effect>) -> Self {
+    /// Begins a space that this device created. `incarnation` is the life of the store: it changes
+    /// whenever what was promised may have been lost.
+    pub fn found(
+        genesis: Genesis,
+        key: Arc<DeviceKey>,
+        incarnation: [u8; 16],
+        effects: &mut Vec<Effect>,
+    ) -> Self {
         let record = SpaceRecord { genesis, admissions: Vec::new() };
-        Self::enter(record, key, life, effects)
+        Self::enter(record, key, incarnation, effects)
     }
 
     /// Puts a space back together from the store.
-    pub fn load(stored: Stored, key: Arc<DeviceKey>, life: Life, effects: &mut Vec<Effect>) -> Self {
-        let mut space = Self::new(&stored.record, key, life.incarnation);
-        for admission in stored.admissions {
+    pub fn load(stored: Stored, key: Arc<DeviceKey>, incarnation: [u8; 16]) -> Self {
+        let mut space = Self::new(&stored.record, key, incarnation);
+        for admission in stored.roster.iter().flat_map(intake::admissions) {
             space.roster.take(admission);
         }
         for (label, chains) in stored.documents {
@@ -136,15 +138,10 @@ impl Space {
             space.index.insert(document, log);
         }
         space.seen = stored.seen.into_iter().collect();
-        let of_this_life = |(_, position): &(DeviceId, Position)| {
-            position.incarnation == life.incarnation
-        };
+        let of_this_life =
+            |(_, position): &(DeviceId, Position)| position.incarnation == incarnation;
         let acked = stored.acked.into_iter().filter(of_this_life);
         space.acked = acked.map(|(peer, position)| (peer, position.number)).collect();
-        if !life.ends_proven {
-            space.retire_own_chains();
-            space.journal.write(effects);
-        }
         space
     }
 
@@ -179,6 +176,12 @@ impl Space {
         self.journal.write(context.effects);
         self.acknowledge(context);
         self.serve_everybody(context);
+    }
+
+    /// Seals what waits for more, because the device is going to close.
+    pub fn finish(&mut self, now: Now, rng: &mut dyn Rng, effects: &mut Vec<Effect>) {
+        self.seal_all(&mut Context { now, rng, effects });
+        self.settle(now, rng, effects);
     }
 
     /// When [`Event::Tick`] wants to be given, if nothing else happens before.
@@ -242,25 +245,13 @@ impl Space {
     fn enter(
         record: SpaceRecord,
         key: Arc<DeviceKey>,
-        life: Life,
+        incarnation: [u8; 16],
         effects: &mut Vec<Effect>,
     ) -> Self {
-        let mut space = Self::new(&record, key, life.incarnation);
+        let mut space = Self::new(&record, key, incarnation);
         space.journal.add(Change::Space(record));
         space.journal.write(effects);
         space
-    }
-
-    /// The ends that the store shows may not be the ends that peers have seen.
-    fn retire_own_chains(&mut self) {
-        for (document, log) in &mut self.index {
-            for (id, chain) in &mut log.chains {
-                if chain.author == self.me && chain.state == ChainState::Open {
-                    chain.state = ChainState::Retired;
-                    self.journal.add(chain.change(*document, *id, log.changed));
-                }
-            }
-        }
     }
 
     /// The chain of that id in that document, if it is known.

@@ -54,9 +54,8 @@ impl Frontier {
 
     /// How many entries `other` holds beyond this.
     pub fn behind(&self, other: &Self) -> u64 {
-        let missing = |(chain, point): (&ChainId, &Point)| {
-            point.number.saturating_sub(self.number(chain))
-        };
+        let missing =
+            |(chain, point): (&ChainId, &Point)| point.number.saturating_sub(self.number(chain));
         other.points.iter().map(missing).sum()
     }
 

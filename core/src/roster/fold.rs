@@ -115,9 +115,8 @@ impl Roster {
 
 /// Lets the higher role stand, and of equal ones the earlier.
 fn raise(members: &mut BTreeMap<DeviceId, Member>, device: DeviceId, new: Member) -> bool {
-    let better = |held: &Member| {
-        new.role > held.role || (new.role == held.role && new.since < held.since)
-    };
+    let better =
+        |held: &Member| new.role > held.role || (new.role == held.role && new.since < held.since);
     let changed = members.get(&device).is_none_or(better);
     if changed {
         members.insert(device, new);
@@ -164,10 +163,8 @@ mod tests {
 
     #[test]
     fn a_member_may_countersign_what_an_admin_issued() {
-        let roster = folded([
-            admission(0, 0, 1, Role::Reader, 5),
-            admission(0, 1, 2, Role::Writer, 6),
-        ]);
+        let roster =
+            folded([admission(0, 0, 1, Role::Reader, 5), admission(0, 1, 2, Role::Writer, 6)]);
         assert_eq!(roster.member(&key(2).id()).map(|member| member.role), Some(Role::Writer));
     }
 

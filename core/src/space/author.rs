@@ -140,11 +140,15 @@ impl Space {
     pub(super) fn seal_due(&mut self, context: &mut Context<'_>) {
         let due = self.authors.deadline().is_some_and(|at| at <= context.now.steady);
         if due {
-            for chain in std::mem::take(&mut self.authors.unsealed) {
-                self.seal(chain, context);
-            }
-            self.authors.last_sealed = Some(context.now.steady);
+            self.seal_all(context);
         }
+    }
+
+    pub(super) fn seal_all(&mut self, context: &mut Context<'_>) {
+        for chain in std::mem::take(&mut self.authors.unsealed) {
+            self.seal(chain, context);
+        }
+        self.authors.last_sealed = Some(context.now.steady);
     }
 
     fn chain_to_write(

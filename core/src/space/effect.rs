@@ -60,6 +60,8 @@ pub struct Arrival {
     pub segment: Arc<Segment>,
     /// The end of the chain with them.
     pub tip: Tip,
+    /// The peer that they came from; nothing if they were written on this device.
+    pub origin: Option<DeviceId>,
 }
 
 /// What a watcher of a space hears.
@@ -105,7 +107,10 @@ pub enum PeerFault {
     #[error("it sent a document's name that is not that document's")]
     Label,
     /// It speaks no version of the protocol that this device speaks.
-    #[error("it speaks protocol versions {oldest} to {newest}, and this device speaks {}", super::message::VERSION)]
+    #[error(
+        "it speaks protocol versions {oldest} to {newest}, and this device speaks {}",
+        super::message::VERSION
+    )]
     Version {
         /// The oldest that it speaks.
         oldest: u16,

@@ -115,8 +115,7 @@ fn frames_of(row: &[Arc<Accepted>]) -> impl Iterator<Item = &[Arc<Accepted>]> {
     let mut bytes = 0;
     row.chunk_by(move |a, b| {
         bytes += a.segment.body.len();
-        let together =
-            a.document == b.document && a.origin == b.origin && bytes < FRAME_BYTES;
+        let together = a.document == b.document && a.origin == b.origin && bytes < FRAME_BYTES;
         if !together {
             bytes = 0;
         }

@@ -40,10 +40,8 @@ impl DocumentLog {
     pub(super) fn restore(&mut self, chain: ChainId, head: &ChainHead, record: &ChainRecord) {
         let saved = record.tip.point();
         let ChainRecord { tip, feed, state } = *record;
-        self.chains.insert(
-            chain,
-            Chain { author: head.device, tip, written: tip.number, saved, state },
-        );
+        self.chains
+            .insert(chain, Chain { author: head.device, tip, written: tip.number, saved, state });
         self.changed = self.changed.max(feed);
         self.saved_feed = self.changed;
     }

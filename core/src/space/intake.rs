@@ -10,8 +10,8 @@ use super::journal::Acceptance;
 use super::message::Segments;
 use super::{Context, Space};
 use crate::clock::WallTime;
-use crate::document::Label;
 use crate::codec;
+use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::log::{EntryKind, Link, MAX_SEGMENT_BYTES, Segment, SegmentError, Tip};
 use crate::roster::{Admission, Role};
@@ -134,7 +134,8 @@ impl Space {
     /// Where the segment's chain ends, counting what is staged; nothing if the chain is not known and the
     /// segment does not open it.
     fn held(&self, document: DocumentId, segment: &Segment) -> Result<Option<Held>, PeerFault> {
-        if let Some(last) = self.intake.chains.get(&segment.chain).and_then(|staged| staged.last()) {
+        if let Some(last) = self.intake.chains.get(&segment.chain).and_then(|staged| staged.last())
+        {
             return Ok(Some(Held { author: last.author, tip: last.tip }));
         }
         if let Some(chain) = self.chain(&document, &segment.chain) {
@@ -245,7 +246,8 @@ fn grouped(staged: Vec<Staged>) -> Vec<Vec<Staged>> {
     let mut groups: Vec<Vec<Staged>> = Vec::new();
     let mut bytes = 0;
     for next in staged {
-        let same_source = |group: &Vec<Staged>| group.last().map(|last| last.from) == Some(next.from);
+        let same_source =
+            |group: &Vec<Staged>| group.last().map(|last| last.from) == Some(next.from);
         bytes += next.segment.body.len();
         match groups.last_mut().filter(|group| bytes <= MAX_SEGMENT_BYTES && same_source(group)) {
             Some(group) => group.push(next),
@@ -258,7 +260,8 @@ fn grouped(staged: Vec<Staged>) -> Vec<Vec<Staged>> {
     groups
 }
 
-fn admissions(segment: &Segment) -> Vec<Admission> {
+/// The admissions in a segment of the roster's log.
+pub(super) fn admissions(segment: &Segment) -> Vec<Admission> {
     let entries = segment.entries().map_while(Result::ok);
     entries
         .filter(|(entry, _)| entry.kind == EntryKind::ADMISSION)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::effect::{Effect, PeerFault, SpaceRecord};
 use super::message::{Message, Refusal, Tag, tag};
-use super::{Event, Life, Space};
+use super::{Event, Space};
 use crate::clock::{Now, SteadyTime};
 use crate::id::{DeviceId, SpaceId};
 use crate::identity::DeviceKey;
@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub struct Joining {
     ticket: Ticket,
     key: Arc<DeviceKey>,
-    life: Life,
+    incarnation: [u8; 16],
     tag: Tag,
     connected: BTreeSet<DeviceId>,
     next: SteadyTime,
@@ -39,10 +39,10 @@ pub enum Outcome {
 
 impl Joining {
     /// Begins to ask.
-    pub fn new(ticket: Ticket, key: Arc<DeviceKey>, life: Life) -> Self {
+    pub fn new(ticket: Ticket, key: Arc<DeviceKey>, incarnation: [u8; 16]) -> Self {
         let tag = tag(&ticket.space(), &key.id());
         let (connected, next) = (BTreeSet::new(), SteadyTime::default());
-        Self { ticket, key, life, tag, connected, next }
+        Self { ticket, key, incarnation, tag, connected, next }
     }
 
     /// The space that the ticket opens.
@@ -111,6 +111,6 @@ impl Joining {
             return Outcome::Waiting;
         }
         let record = SpaceRecord { genesis, admissions: roster.admissions() };
-        Outcome::Joined(Box::new(Space::enter(record, self.key.clone(), self.life, effects)))
+        Outcome::Joined(Box::new(Space::enter(record, self.key.clone(), self.incarnation, effects)))
     }
 }

@@ -139,7 +139,8 @@ impl Space {
         let accepted = Arc::new(Accepted { feed, document, segment: segment.clone(), tip, origin });
         self.journal.unwritten.push_back((self.journal.current(), accepted.clone()));
         self.journal.unsaved.push_back((self.journal.current(), accepted));
-        context.effects.push(Effect::Apply(Arrival { document, author, segment, tip }));
+        let arrival = Arrival { document, author, segment, tip, origin };
+        context.effects.push(Effect::Apply(arrival));
     }
 
     /// The document's log, begun if need be.

@@ -105,7 +105,9 @@ pub enum Refusal {
     #[error("the ticket has expired: ask for a new one")]
     Expired,
     /// It was not issued by somebody whom the member knows as an admin, or it is forged.
-    #[error("the ticket was not issued by an admin of the space, as far as the member who was asked knows")]
+    #[error(
+        "the ticket was not issued by an admin of the space, as far as the member who was asked knows"
+    )]
     NotValid,
 }
 

@@ -77,8 +77,7 @@ impl Space {
     /// The next documents that changed behind `from`, in the order of the feed; nothing if none did. Only
     /// what is saved is advertised.
     fn changed_since(&self, from: u64) -> Option<Changed> {
-        let mut changed: Vec<_> =
-            self.index.values().filter(|log| log.saved_feed > from).collect();
+        let mut changed: Vec<_> = self.index.values().filter(|log| log.saved_feed > from).collect();
         changed.sort_unstable_by_key(|log| log.saved_feed);
         let mut chains = 0;
         let page = changed.iter().take(OFFERED_DOCUMENTS).take_while(|log| {

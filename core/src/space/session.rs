@@ -168,9 +168,8 @@ impl Space {
         let followed = self.seen.get(&peer).filter(|seen| seen.incarnation == head.incarnation);
         let followed = followed.map_or(0, |seen| seen.number);
         let feed = self.journal.feed();
-        let theirs = seen.filter(|seen| {
-            seen.incarnation == feed.incarnation && seen.number <= feed.accepted
-        });
+        let theirs = seen
+            .filter(|seen| seen.incarnation == feed.incarnation && seen.number <= feed.accepted);
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.heard |= heard;
         if session.theirs.replace(head.incarnation) != Some(head.incarnation) {
@@ -271,8 +270,12 @@ impl Space {
     pub(super) fn tick(&mut self, context: &mut Context<'_>) {
         let now = context.now.steady;
         let due = |session: &Session| session.next_housekeeping <= now;
-        let due: Vec<_> =
-            self.sessions.iter().filter(|(_, session)| due(session)).map(|(peer, _)| *peer).collect();
+        let due: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| due(session))
+            .map(|(peer, _)| *peer)
+            .collect();
         for peer in due {
             self.keep_house(peer, context);
         }

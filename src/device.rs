@@ -1,0 +1,354 @@
+//! A device: a folder with a key and a store, an engine, and its place on the network.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use driftline_core::id::{DeviceId, SpaceId};
+use driftline_core::identity::DeviceKey;
+use driftline_core::roster::Ticket;
+use driftline_core::space::Refusal;
+use driftline_net::{Limits, Network, NetworkConfig, StartError, Traffic};
+use driftline_storage::{
+    EngineError, Folder, FolderError, Life, SledEngine, Store, StoreError, Writer,
+};
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+use thiserror::Error;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, inbox};
+use crate::space::Space;
+
+/// How a device behaves; the default listens on nothing and looks for nobody.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceOptions {
+    /// Where to listen, for example `/ip4/127.0.0.1/tcp/0`. Only loopback addresses are taken for now.
+    pub listen: Vec<Multiaddr>,
+    /// Whether to look for members on the local network (multicast DNS), and be found.
+    pub mdns: bool,
+    /// How much of the machine peers may use.
+    pub limits: Limits,
+}
+
+/// Why a device can't be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Its folder can't be used.
+    #[error(transparent)]
+    Folder {
+        /// Why.
+        #[from]
+        source: FolderError,
+    },
+    /// Its database can't be opened.
+    #[error("the database in {} can't be opened", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: EngineError,
+    },
+    /// What it stored can't be read.
+    #[error("what is stored in {} can't be read", path.display())]
+    Store {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// The network does not start.
+    #[error("the network does not start")]
+    Network {
+        /// Why.
+        #[from]
+        source: StartError,
+    },
+    /// An address can't be listened on.
+    #[error(transparent)]
+    Listen {
+        /// Why.
+        #[from]
+        source: ListenError,
+    },
+    /// The system starts no more threads.
+    #[error("the system starts no more threads")]
+    Threads {
+        /// Why.
+        #[from]
+        source: std::io::Error,
+    },
+}
+
+/// Why a device can't listen on an address.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// The address can be reached from other machines.
+    #[error(
+        "{address} can be reached from outside: this version listens on loopback only (127.0.0.1 or ::1)"
+    )]
+    NotLoopback {
+        /// The address.
+        address: Multiaddr,
+    },
+    /// The network refused it.
+    #[error("can't listen on {address}")]
+    Network {
+        /// The address.
+        address: Multiaddr,
+        /// Why.
+        source: driftline_net::ListenError,
+    },
+}
+
+/// Why a device did not get into a space.
+#[derive(Debug, Error)]
+pub enum JoinError {
+    /// A member said no.
+    #[error(transparent)]
+    Refused {
+        /// Why.
+        #[from]
+        source: Refusal,
+    },
+    /// The device was closed meanwhile.
+    #[error(transparent)]
+    Gone {
+        /// The engine's end.
+        #[from]
+        source: EngineGone,
+    },
+}
+
+/// One installation of an app. Handles are cheap to clone, and all are the same device.
+///
+/// [`close`](Self::close) saves everything and tells peers goodbye. A device whose last handle is dropped without it
+/// still writes what it has, in the background.
+#[derive(Clone)]
+pub struct Device {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    id: DeviceId,
+    folder: Folder,
+    inbox: Inbox,
+    network: Network,
+    // Both are taken when the device is closed.
+    runtime: Mutex<Option<Runtime>>,
+    engine: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Device {
+    /// Opens the device in a folder, which is made if it is not there, with a new key. It listens on nothing: see
+    /// [`open_with`](Self::open_with).
+    ///
+    /// # Errors
+    /// If another process has the folder, the key file can be read by others, or the store can't be opened.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(path, DeviceOptions::default()).await
+    }
+
+    /// Opens the device in a folder.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if an address can't be listened on.
+    pub async fn open_with(
+        path: impl AsRef<Path>,
+        options: DeviceOptions,
+    ) -> Result<Self, OpenError> {
+        let path = path.as_ref().to_owned();
+        let config = options.clone();
+        // Opening reads the disk, which must not hold up the caller's own tasks.
+        let (reply, opened) = oneshot::channel();
+        std::thread::Builder::new().name("open".to_owned()).spawn(move || {
+            _ = reply.send(Self::open_blocking(&path, &config));
+        })?;
+        let gone = |_| std::io::Error::other("the thread that opens the device has ended");
+        let device = opened.await.map_err(gone)??;
+        for address in options.listen {
+            device.listen(address).await?;
+        }
+        Ok(device)
+    }
+
+    fn open_blocking(path: &Path, options: &DeviceOptions) -> Result<Self, OpenError> {
+        let folder = Folder::lock(path)?;
+        let key = Arc::new(folder.key(|| DeviceKey::generate(&mut rand::rng()))?);
+        let path = folder.database();
+        let broken = |source| OpenError::Store { path: path.clone(), source };
+        let database = SledEngine::open(&path)
+            .map_err(|source| OpenError::Database { path: path.clone(), source })?;
+        let life = Life::on_this_machine(rand::random());
+        let store = Arc::new(Store::open(database, life).map_err(broken)?);
+
+        let (inbox, receiver) = inbox();
+        let told = inbox.clone();
+        let writer = Writer::start(store.clone(), move |progress| told.progress(progress))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("network")
+            .enable_all()
+            .build()?;
+        let network = {
+            let _in_runtime = runtime.enter();
+            let key = DeviceKey::from_seed(&key.seed());
+            let config = NetworkConfig { key, mdns: options.mdns, limits: options.limits };
+            let told = inbox.clone();
+            Network::start(config, move |event| told.network(event))?
+        };
+        let parts = Parts {
+            key: key.clone(),
+            store,
+            writer,
+            network: network.clone(),
+            inbox: inbox.clone(),
+        };
+        let engine = Engine::load(parts).map_err(broken)?;
+        let engine = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || engine.run(&receiver))?;
+        let (runtime, engine) = (Mutex::new(Some(runtime)), Mutex::new(Some(engine)));
+        let id = key.id();
+        Ok(Self { shared: Arc::new(Shared { id, folder, inbox, network, runtime, engine }) })
+    }
+
+    /// The device's id.
+    pub fn id(&self) -> DeviceId {
+        self.shared.id
+    }
+
+    /// The folder that it lives in.
+    pub fn folder(&self) -> &Path {
+        self.shared.folder.path()
+    }
+
+    /// Begins a space of one's own. The device is its first admin.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn create_space(&self, name: &str) -> Result<Space, EngineGone> {
+        let name = name.to_owned();
+        let id = self.ask(|reply| Request::CreateSpace { name, reply }).await?;
+        Ok(self.handle(id))
+    }
+
+    /// Joins the space that a ticket opens: asks whoever can be reached, until a member lets the device in. This
+    /// may take as long as nobody is there; give it a timeout. What the space holds comes afterwards: see
+    /// [`Space::caught_up`].
+    ///
+    /// # Errors
+    /// If a member refuses the ticket, or the device is closed.
+    pub async fn join(&self, ticket: &Ticket) -> Result<Space, JoinError> {
+        let ticket = Box::new(ticket.clone());
+        let id = self.ask(|reply| Request::Join { ticket, reply }).await??;
+        Ok(self.handle(id))
+    }
+
+    /// The spaces that the device is in, with their names.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn spaces(&self) -> Result<Vec<(Space, String)>, EngineGone> {
+        let spaces = self.ask(|reply| Request::Spaces { reply }).await?;
+        Ok(spaces.into_iter().map(|(id, name)| (self.handle(id), name)).collect())
+    }
+
+    /// The space of that id, if the device is in it.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn space(&self, id: SpaceId) -> Result<Option<Space>, EngineGone> {
+        let spaces = self.ask(|reply| Request::Spaces { reply }).await?;
+        Ok(spaces.iter().any(|(known, _)| *known == id).then(|| self.handle(id)))
+    }
+
+    /// Listens on an address; gives the real one, with its port.
+    ///
+    /// # Errors
+    /// If the address is not a loopback one, or the system refuses it.
+    pub async fn listen(&self, address: Multiaddr) -> Result<Multiaddr, ListenError> {
+        if !is_loopback(&address) {
+            return Err(ListenError::NotLoopback { address });
+        }
+        let listening = self.shared.network.listen(address.clone()).await;
+        listening.map_err(|source| ListenError::Network { address, source })
+    }
+
+    /// Keeps trying to reach whoever answers at an address.
+    pub fn dial(&self, address: Multiaddr) {
+        self.shared.network.remember(None, vec![address]);
+    }
+
+    /// The addresses at which this device can be reached, each with its id.
+    pub fn addresses(&self) -> Vec<Multiaddr> {
+        let addresses = self.shared.network.listen_addresses();
+        let Ok(peer) = driftline_net::peer_id(&self.shared.id) else { return Vec::new() };
+        addresses.into_iter().filter_map(|address| address.with_p2p(peer).ok()).collect()
+    }
+
+    /// What went over the network since the device was opened: frames with their lengths, before encryption.
+    pub fn traffic(&self) -> Traffic {
+        self.shared.network.traffic()
+    }
+
+    /// Saves everything, says goodbye to peers and frees the folder. Other handles find the device closed.
+    ///
+    /// # Errors
+    /// If the store failed, now or before. What was reported as saved is safe.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (reply, closed) = oneshot::channel();
+        self.shared.inbox.close(reply);
+        // The engine is gone already when somebody else has closed the device.
+        let closed = closed.await.unwrap_or(Ok(()));
+        self.shared.network.shutdown().await;
+        let engine = self.shared.engine.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(engine) = engine {
+            // It has answered, and only frees its memory now.
+            _ = engine.join();
+        }
+        self.shared.stop_runtime();
+        closed
+    }
+
+    fn handle(&self, id: SpaceId) -> Space {
+        Space::new(id, self.clone())
+    }
+
+    /// Asks the engine something.
+    pub(crate) async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, EngineGone> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.inbox.request(request(reply));
+        answer.await.map_err(|_| EngineGone)
+    }
+}
+
+impl Shared {
+    fn stop_runtime(&self) {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(runtime) = runtime {
+            // It may be dropped within another runtime, where nothing may block.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let (reply, _) = oneshot::channel();
+        self.inbox.close(reply);
+        self.stop_runtime();
+    }
+}
+
+fn is_loopback(address: &Multiaddr) -> bool {
+    address.iter().next().is_some_and(|protocol| match protocol {
+        Protocol::Ip4(address) => address.is_loopback(),
+        Protocol::Ip6(address) => address.is_loopback(),
+        _ => false,
+    })
+}

@@ -1,0 +1,176 @@
+//! A document, as an app holds it.
+
+mod branch;
+mod changes;
+
+use std::sync::Arc;
+
+use driftline_core::id::{ChainId, DocumentId};
+use thiserror::Error;
+use yrs::{
+    ArrayRef, MapRef, ReadTxn, TextRef, Transact, Transaction, TransactionMut, XmlFragmentRef,
+};
+
+use crate::device::Device;
+use crate::engine::{Access, EngineGone, Handle, Request};
+
+pub use branch::Branch;
+pub use changes::{Change, Changes, Entries};
+
+/// An open Yjs document. Handles are cheap to clone; when the last is dropped, the document is closed.
+///
+/// Take the roots you need (`text`, `map`, …) before a transaction: creating one needs the document to itself.
+#[derive(Clone)]
+pub struct Document {
+    handle: Arc<Handle>,
+    device: Device,
+}
+
+/// Why a document can't be edited now. Nothing was changed.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum EditError {
+    /// This device may read the space, not write in it.
+    #[error("this device may read the space and not write in it")]
+    ReadOnly,
+    /// More edits wait to be written than fit: try again in a moment.
+    #[error("too many edits wait to be written: try again in a moment")]
+    Busy,
+    /// The store failed: nothing more is kept.
+    #[error(
+        "the store failed, so nothing more can be kept: free some disk space, then close the device and open it again"
+    )]
+    StoreFailed,
+    /// The document broke while entries of others were brought in.
+    #[error("the document broke while others' edits were brought in: close it and open it again")]
+    Broken,
+}
+
+/// Why an edit will not get where it was waited for.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum ReachError {
+    /// The store failed before.
+    #[error("the store failed before the edit was saved")]
+    StoreFailed,
+    /// The device is closed.
+    #[error(transparent)]
+    Gone {
+        /// The engine's end.
+        #[from]
+        source: EngineGone,
+    },
+}
+
+/// How far an edit should get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// It would survive a power cut on this device.
+    Saved,
+    /// That, and so many other members say the same.
+    Peers(usize),
+    /// That, and an anchor says the same.
+    Anchored,
+}
+
+/// An edit that was made: visible already, on its way to disk and to peers.
+pub struct Edit<T> {
+    /// What the closure returned.
+    pub output: T,
+    handle: Arc<Handle>,
+    device: Device,
+    update: u64,
+}
+
+impl Document {
+    pub(crate) fn new(handle: Arc<Handle>, device: Device) -> Self {
+        Self { handle, device }
+    }
+
+    /// The document's id.
+    pub fn id(&self) -> DocumentId {
+        self.handle.replica.document
+    }
+
+    /// The chain on which this device writes here.
+    pub fn chain(&self) -> ChainId {
+        self.handle.replica.chain
+    }
+
+    /// The text of that name. Its positions count UTF-16 code units.
+    pub fn text(&self, name: &str) -> TextRef {
+        self.doc().get_or_insert_text(name)
+    }
+
+    /// The map of that name.
+    pub fn map(&self, name: &str) -> MapRef {
+        self.doc().get_or_insert_map(name)
+    }
+
+    /// The array of that name.
+    pub fn array(&self, name: &str) -> ArrayRef {
+        self.doc().get_or_insert_array(name)
+    }
+
+    /// The XML fragment of that name.
+    pub fn xml(&self, name: &str) -> XmlFragmentRef {
+        self.doc().get_or_insert_xml_fragment(name)
+    }
+
+    /// Edits the document: at once, with no IO. The closure runs while the document is locked, so it should not
+    /// wait for anything; what it changed is one edit. If it panics, what it did until then stands.
+    ///
+    /// # Errors
+    /// [`EditError`], before the closure is run.
+    pub fn edit<T>(
+        &self,
+        change: impl FnOnce(&mut TransactionMut<'_>) -> T,
+    ) -> Result<Edit<T>, EditError> {
+        match self.handle.replica.access() {
+            Access::Writable => {}
+            Access::ReadOnly => return Err(EditError::ReadOnly),
+            Access::StoreFailed => return Err(EditError::StoreFailed),
+            Access::Broken => return Err(EditError::Broken),
+        }
+        if !self.handle.inbox.has_room() {
+            return Err(EditError::Busy);
+        }
+        let mut txn = self.doc().transact_mut();
+        let output = change(&mut txn);
+        drop(txn);
+        let update = self.handle.replica.edits();
+        Ok(Edit { output, handle: self.handle.clone(), device: self.device.clone(), update })
+    }
+
+    /// Reads the document.
+    pub fn read<T>(&self, look: impl FnOnce(&Transaction<'_>) -> T) -> T {
+        look(&self.doc().transact())
+    }
+
+    /// Everything that comes into the document from now on, here or from others, in the order in which it becomes
+    /// visible.
+    pub fn changes(&self) -> Changes {
+        Changes::new(self.handle.replica.watch(), self.handle.clone())
+    }
+
+    /// The whole document as one Yjs update, v1: what any Yjs client can load.
+    pub fn state(&self) -> Vec<u8> {
+        self.read(|txn| txn.encode_state_as_update_v1(&yrs::StateVector::default()))
+    }
+
+    fn doc(&self) -> &yrs::Doc {
+        self.handle.replica.open.doc()
+    }
+}
+
+impl<T> Edit<T> {
+    /// Resolves when the edit, and all that were made in this document before, got that far. With nobody in reach,
+    /// [`Level::Peers`] and [`Level::Anchored`] wait until somebody is.
+    ///
+    /// # Errors
+    /// If the store fails or the device is closed before.
+    pub async fn reached(&self, level: Level) -> Result<(), ReachError> {
+        let (replica, update) = (self.handle.replica.clone(), self.update);
+        let reached =
+            self.device.ask(|reply| Request::Reached { replica, update, level, reply }).await?;
+        if reached { Ok(()) } else { Err(ReachError::StoreFailed) }
+    }
+}

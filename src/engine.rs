@@ -1,0 +1,269 @@
+//! The loop that owns every space of a device: it takes events, and performs the effects that core asks for.
+//!
+//! Everything reaches it through one [`Inbox`]; nobody else touches a `Space`. It never waits for a disk, a peer
+//! or an app: the store's threads, the network's tasks and the pool that merges do, and tell it afterwards.
+
+mod effects;
+mod inbox;
+mod peers;
+mod pool;
+mod replica;
+mod requests;
+mod waiters;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use driftline_core::clock::{Now, SteadyTime, WallTime};
+use driftline_core::id::{DeviceId, DocumentId, SpaceId};
+use driftline_core::identity::DeviceKey;
+use driftline_core::space::{Effect, Event, Space};
+use driftline_net::Network;
+use driftline_storage::{Progress, SledEngine, Store, StoreError, Writer};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use thiserror::Error;
+use tokio::sync::{oneshot, watch};
+
+use effects::Batches;
+use inbox::Input;
+use peers::Peers;
+use pool::Pool;
+use requests::Join;
+use waiters::Waiters;
+
+pub(crate) use inbox::{Inbox, Receiver, inbox};
+pub(crate) use replica::{Access, Handle, LoadError, Watcher};
+pub(crate) use requests::Request;
+
+/// After this many inputs, what came in is settled, though more is waiting.
+const INPUTS_AT_ONCE: usize = 512;
+
+/// The device was closed, or its engine has ended after a fault.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("the device is closed")]
+pub struct EngineGone;
+
+/// One device's engine.
+pub(crate) struct Engine {
+    key: Arc<DeviceKey>,
+    incarnation: [u8; 16],
+    rng: StdRng,
+    started: Instant,
+    inbox: Inbox,
+    writer: Writer<SledEngine>,
+    network: Network,
+    pool: Pool,
+    spaces: BTreeMap<SpaceId, Slot>,
+    joins: BTreeMap<SpaceId, Join>,
+    peers: Peers,
+    open: HashMap<DocumentId, Vec<std::sync::Weak<Handle>>>,
+    batches: Batches,
+    /// Set once the store has failed: nothing is written any more.
+    broken: bool,
+}
+
+/// A space, and who waits for something in it.
+struct Slot {
+    space: Space,
+    waiters: Waiters,
+    /// Counts up whenever something changed that a status shows.
+    news: watch::Sender<u64>,
+}
+
+impl Slot {
+    fn new(space: Space) -> Self {
+        Self { space, waiters: Waiters::default(), news: watch::Sender::new(0) }
+    }
+}
+
+/// What an engine is made of.
+pub(crate) struct Parts {
+    pub(crate) key: Arc<DeviceKey>,
+    pub(crate) store: Arc<Store<SledEngine>>,
+    pub(crate) writer: Writer<SledEngine>,
+    pub(crate) network: Network,
+    pub(crate) inbox: Inbox,
+}
+
+impl Engine {
+    /// Loads what the store holds.
+    pub(crate) fn load(parts: Parts) -> Result<Self, StoreError> {
+        let Parts { key, store, writer, network, inbox } = parts;
+        let incarnation = store.incarnation();
+        let stored = store.load(&key.id())?;
+        let spaces = stored.into_iter().map(|stored| {
+            let space = Space::load(stored, key.clone(), incarnation);
+            (space.id(), Slot::new(space))
+        });
+        let spaces: BTreeMap<_, _> = spaces.collect();
+        let peers = Peers::load(key.id(), &store, spaces.keys())?;
+        peers.remember_all(&network);
+        Ok(Self {
+            key,
+            incarnation,
+            rng: StdRng::from_rng(&mut rand::rng()),
+            started: Instant::now(),
+            pool: Pool::start(store),
+            inbox,
+            writer,
+            network,
+            spaces,
+            joins: BTreeMap::new(),
+            peers,
+            open: HashMap::new(),
+            batches: Batches::default(),
+            broken: false,
+        })
+    }
+
+    /// Runs until the device is closed.
+    pub(crate) fn run(mut self, receiver: &Receiver) {
+        let closed = loop {
+            let Some(first) = self.wait(receiver) else { continue };
+            let mut next = Some(first);
+            let mut closing = None;
+            for _ in 0..INPUTS_AT_ONCE {
+                let Some(input) = next else { break };
+                match input {
+                    Input::Close(reply) => closing = Some(reply),
+                    input => self.take(input),
+                }
+                next = if closing.is_none() { receiver.try_next() } else { None };
+            }
+            self.settle();
+            if let Some(reply) = closing {
+                break reply;
+            }
+        };
+        self.close(closed, receiver);
+    }
+
+    /// The next input; nothing if a deadline came first, which has been dealt with then.
+    fn wait(&mut self, receiver: &Receiver) -> Option<Input> {
+        let now = self.now().steady;
+        let deadlines = self.spaces.values().filter_map(|slot| slot.space.deadline());
+        let joins = self.joins.values().map(|join| join.joining.deadline());
+        let deadline = deadlines.chain(joins).min();
+        let patience = deadline.map_or(Duration::from_secs(3600), |at| at.since(now));
+        let input = receiver.next(patience);
+        if input.is_none() {
+            self.tick();
+            self.settle();
+        }
+        input
+    }
+
+    fn tick(&mut self) {
+        let spaces: Vec<_> = self.spaces.keys().copied().collect();
+        for space in spaces {
+            self.feed(space, Event::Tick);
+        }
+        let joins: Vec<_> = self.joins.keys().copied().collect();
+        for space in joins {
+            self.feed_join(space, Event::Tick);
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Network(event) => self.network_event(event),
+            Input::Progress(progress) => self.progress(progress),
+            Input::Edit { space, document, chain, update } => {
+                self.inbox.edit_taken(update.len());
+                self.feed(space, Event::LocalUpdate { document, chain, update });
+            }
+            Input::Read { space, peer, document, segments, more } => {
+                self.feed(space, Event::Read { peer, document, segments, more });
+            }
+            Input::Request(request) => self.request(request),
+            Input::Snapshot { document, snapshot } => self.keep_snapshot(document, snapshot),
+            Input::Closed(replica) => self.document_closed(&replica),
+            Input::Close(_) => {}
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        match progress {
+            Progress::Written(number) => {
+                for (space, upto) in self.batches.written(number) {
+                    self.feed(space, Event::Written { upto });
+                }
+            }
+            Progress::Saved(number) => {
+                for (space, upto) in self.batches.saved(number) {
+                    self.feed(space, Event::Saved { upto });
+                }
+            }
+            Progress::Failed(error) => self.store_failed(&error),
+        }
+    }
+
+    /// Nothing is written any more, so nothing may be edited, and nothing waits in vain.
+    fn store_failed(&mut self, error: &(dyn std::error::Error + 'static)) {
+        tracing::error!(error, "the store failed: nothing more is written");
+        self.broken = true;
+        for slot in self.spaces.values_mut() {
+            slot.waiters.fail();
+        }
+        self.set_access();
+    }
+
+    fn settle(&mut self) {
+        let now = self.now();
+        let spaces: Vec<_> = self.spaces.keys().copied().collect();
+        for id in spaces {
+            let mut effects = Vec::new();
+            if let Some(slot) = self.spaces.get_mut(&id) {
+                slot.space.settle(now, &mut self.rng, &mut effects);
+            }
+            self.perform(id, effects);
+        }
+    }
+
+    /// Gives a space an event, and does what it asks for.
+    fn feed(&mut self, space: SpaceId, event: Event) {
+        let now = self.now();
+        let mut effects = Vec::new();
+        if let Some(slot) = self.spaces.get_mut(&space) {
+            slot.space.handle(event, now, &mut self.rng, &mut effects);
+        }
+        self.perform(space, effects);
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = WallTime(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX));
+        Now { wall, steady: SteadyTime(self.started.elapsed()) }
+    }
+
+    /// Seals and saves everything, and says goodbye to peers.
+    fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>, receiver: &Receiver) {
+        while let Some(input) = receiver.try_next() {
+            if let Input::Edit { .. } = input {
+                self.take(input);
+            }
+        }
+        let now = self.now();
+        let spaces: Vec<_> = self.spaces.keys().copied().collect();
+        for id in spaces {
+            let mut effects = Vec::new();
+            if let Some(slot) = self.spaces.get_mut(&id) {
+                slot.space.finish(now, &mut self.rng, &mut effects);
+            }
+            self.perform(id, effects);
+        }
+        self.snapshot_open_documents();
+        drop(self.pool);
+        let closed = self.writer.close();
+        _ = reply.send(closed);
+    }
+
+    fn is_member_somewhere(&self, peer: &DeviceId) -> bool {
+        self.spaces.values().any(|slot| slot.space.roster().member(peer).is_some())
+    }
+}
+
+/// What core asks for, on behalf of a space or of a device that is joining one.
+type Effects = Vec<Effect>;

@@ -1,0 +1,208 @@
+//! Who is connected, which frames are for which space, and where peers were last found.
+//!
+//! Devices tell one another where they listen, in a frame under a tag that is no space's.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use bytes::Bytes;
+use driftline_core::codec;
+use driftline_core::id::{DeviceId, SpaceId};
+use driftline_core::roster::Roster;
+use driftline_core::space::{Event, TAG_BYTES, Tag, tag, tag_of};
+use driftline_net::{InboundFrame, Network, NetworkEvent, Transport};
+use driftline_storage::{Engine as Database, Record, Store, StoreError};
+use libp2p::Multiaddr;
+
+use super::Engine;
+
+const ADDRESSES: Tag = [0; TAG_BYTES];
+
+/// How many addresses of a peer are believed.
+const MAX_ADDRESSES: usize = 8;
+
+const SETTING: &str = "peer/";
+
+pub(super) struct Peers {
+    me: DeviceId,
+    pub(super) connected: BTreeMap<DeviceId, (Multiaddr, Transport)>,
+    spaces: BTreeSet<SpaceId>,
+    /// For connected peers, the space behind each of their tags.
+    tags: HashMap<(DeviceId, Tag), SpaceId>,
+    known: BTreeMap<DeviceId, Vec<Multiaddr>>,
+    /// What waits to be sent to each connected peer: for which space (none for addresses), how many bytes.
+    queued: BTreeMap<DeviceId, VecDeque<(Option<SpaceId>, usize)>>,
+}
+
+impl Peers {
+    pub(super) fn load<'a, E: Database>(
+        me: DeviceId,
+        store: &Store<E>,
+        spaces: impl Iterator<Item = &'a SpaceId>,
+    ) -> Result<Self, StoreError> {
+        let mut known = BTreeMap::new();
+        for (name, value) in store.settings()? {
+            let peer = name.strip_prefix(SETTING).and_then(|id| id.parse().ok());
+            if let (Some(peer), Some(addresses)) = (peer, read_addresses(&value)) {
+                known.insert(peer, addresses);
+            }
+        }
+        Ok(Self {
+            me,
+            connected: BTreeMap::new(),
+            spaces: spaces.copied().collect(),
+            tags: HashMap::new(),
+            known,
+            queued: BTreeMap::new(),
+        })
+    }
+
+    /// Keeps trying to reach everybody whose address is known.
+    pub(super) fn remember_all(&self, network: &Network) {
+        for (peer, addresses) in self.known.iter().filter(|(peer, _)| **peer != self.me) {
+            network.remember(Some(*peer), addresses.clone());
+        }
+    }
+
+    /// Where the members of a space were last found.
+    pub(super) fn known_members(
+        &self,
+        roster: &Roster,
+    ) -> impl Iterator<Item = (DeviceId, Multiaddr)> {
+        let members = self.known.iter().filter(|(peer, _)| roster.member(peer).is_some());
+        members
+            .flat_map(|(peer, addresses)| addresses.iter().map(|address| (*peer, address.clone())))
+    }
+
+    /// Takes note of a space that was not here before.
+    pub(super) fn add_space(&mut self, space: SpaceId) {
+        self.spaces.insert(space);
+        for peer in self.connected.keys() {
+            self.tags.insert((*peer, tag(&space, peer)), space);
+        }
+    }
+
+    fn up(&mut self, peer: DeviceId, address: Multiaddr, transport: Transport) {
+        self.connected.insert(peer, (address, transport));
+        for space in &self.spaces {
+            self.tags.insert((peer, tag(space, &peer)), *space);
+        }
+    }
+
+    fn down(&mut self, peer: DeviceId) {
+        self.connected.remove(&peer);
+        self.queued.remove(&peer);
+        self.tags.retain(|(of, _), _| *of != peer);
+    }
+}
+
+impl Engine {
+    pub(super) fn network_event(&mut self, event: NetworkEvent) {
+        match event {
+            NetworkEvent::PeerUp { peer, address, transport } => {
+                tracing::info!(peer = %peer.short(), %address, "connected");
+                self.peers.up(peer, address, transport);
+                self.tell_addresses(peer);
+                self.tell_all(|| Event::PeerUp { peer });
+            }
+            NetworkEvent::PeerDown { peer } => {
+                tracing::info!(peer = %peer.short(), "disconnected");
+                self.peers.down(peer);
+                self.tell_all(|| Event::PeerDown { peer });
+            }
+            NetworkEvent::Frame { peer, frame } => self.frame(peer, &frame),
+            NetworkEvent::Sent { peer, bytes } => self.sent(peer, bytes),
+            NetworkEvent::Listening { address } => {
+                tracing::info!(%address, "listening");
+                for peer in self.peers.connected.keys().copied().collect::<Vec<_>>() {
+                    self.tell_addresses(peer);
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, peer: DeviceId, frame: &InboundFrame) {
+        let Some(tag) = tag_of(&frame.bytes) else { return };
+        if tag == ADDRESSES {
+            return self.hear_addresses(peer, &frame.bytes[TAG_BYTES..]);
+        }
+        let frame = frame.bytes.clone();
+        match self.peers.tags.get(&(peer, tag)) {
+            Some(space) if self.joins.contains_key(space) => {
+                self.feed_join(*space, Event::Frame { peer, frame });
+            }
+            Some(space) => self.feed(*space, Event::Frame { peer, frame }),
+            None => tracing::debug!(peer = %peer.short(), "a frame for a space that is not here"),
+        }
+    }
+
+    /// Sends a frame to a peer, and remembers on whose account.
+    pub(super) fn send_frame(&mut self, space: Option<SpaceId>, peer: DeviceId, frame: Bytes) {
+        let bytes = frame.len();
+        match self.network.send(peer, frame) {
+            Ok(()) => self.peers.queued.entry(peer).or_default().push_back((space, bytes)),
+            // A session that is gone, or was closed for being too slow, is reported as down.
+            Err(error) => tracing::debug!(peer = %peer.short(), %error, "a frame was not sent"),
+        }
+    }
+
+    /// Frames leave in the order in which they were sent: each space is told of its own.
+    fn sent(&mut self, peer: DeviceId, mut bytes: usize) {
+        let mut left: BTreeMap<SpaceId, usize> = BTreeMap::new();
+        let Some(queue) = self.peers.queued.get_mut(&peer) else { return };
+        while let Some((space, length)) = queue.pop_front_if(|(_, length)| *length <= bytes) {
+            bytes -= length;
+            if let Some(space) = space {
+                *left.entry(space).or_default() += length;
+            }
+        }
+        for (space, bytes) in left {
+            self.feed(space, Event::Sent { peer, bytes });
+        }
+    }
+
+    fn tell_all(&mut self, event: impl Fn() -> Event) {
+        for space in self.spaces.keys().copied().collect::<Vec<_>>() {
+            self.feed(space, event());
+        }
+        for space in self.joins.keys().copied().collect::<Vec<_>>() {
+            self.feed_join(space, event());
+        }
+    }
+
+    fn tell_addresses(&mut self, peer: DeviceId) {
+        // Where a device can be found is for those whom it shares a space with.
+        if !self.is_member_somewhere(&peer) && self.joins.is_empty() {
+            return;
+        }
+        let addresses = self.network.listen_addresses();
+        let addresses: Vec<_> = addresses.iter().map(Multiaddr::to_string).collect();
+        let mut frame = ADDRESSES.to_vec();
+        codec::encode_onto(&addresses, &mut frame);
+        self.send_frame(None, peer, Bytes::from(frame));
+    }
+
+    fn hear_addresses(&mut self, peer: DeviceId, bytes: &[u8]) {
+        let Some(addresses) = read_addresses(bytes) else { return };
+        if addresses.is_empty() || self.peers.known.get(&peer) == Some(&addresses) {
+            return;
+        }
+        self.network.remember(Some(peer), addresses.clone());
+        let texts: Vec<_> = addresses.iter().map(Multiaddr::to_string).collect();
+        self.peers.known.insert(peer, addresses);
+        let name = format!("{SETTING}{peer}");
+        self.write_setting(Record::Setting { name, value: codec::encode(&texts) });
+    }
+
+    fn write_setting(&mut self, record: Record) {
+        if let Err(error) = self.writer.append(vec![record])
+            && !self.broken
+        {
+            self.store_failed(&error);
+        }
+    }
+}
+
+fn read_addresses(bytes: &[u8]) -> Option<Vec<Multiaddr>> {
+    let texts: Vec<String> = codec::decode(bytes).ok()?;
+    Some(texts.iter().take(MAX_ADDRESSES).filter_map(|text| text.parse().ok()).collect())
+}

@@ -1,0 +1,327 @@
+//! An open document: what the app's handles and the engine share.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use driftline_core::document::{ApplyError, OpenDocument};
+use driftline_core::id::{ChainId, DocumentId, SpaceId};
+use driftline_core::log::{EntryKind, Frontier, Segment};
+use driftline_core::space::Arrival;
+use driftline_storage::{SledEngine, Snapshot, Store, StoreError};
+use thiserror::Error;
+use tokio::sync::{Notify, oneshot};
+
+use super::inbox::{Inbox, Input};
+use super::pool::Pool;
+use crate::document::{Change, Entries};
+
+/// When this many bytes of entries wait for a document, it is brought up to date from the store instead.
+const MAX_WAITING: usize = 32 << 20;
+
+/// When this many bytes of changes wait for a watcher, it is told that it missed some instead.
+const MAX_UNHEARD: usize = 4 << 20;
+
+/// How many segments are brought in before watchers hear of them.
+const SEGMENTS_AT_ONCE: usize = 64;
+
+/// Whether an app may edit a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Access {
+    Writable,
+    ReadOnly,
+    /// The store failed.
+    StoreFailed,
+    /// The document broke while entries were brought in.
+    Broken,
+}
+
+/// Why a document could not be loaded.
+#[derive(Debug, Error)]
+pub(crate) enum LoadError {
+    #[error("the document can't be read from the store")]
+    Store {
+        #[from]
+        source: StoreError,
+    },
+    #[error("the stored document does not load")]
+    Apply {
+        #[from]
+        source: ApplyError,
+    },
+}
+
+/// One copy of a document in memory, with a chain of its own to write on.
+pub(crate) struct Replica {
+    pub(crate) space: SpaceId,
+    pub(crate) document: DocumentId,
+    pub(crate) chain: ChainId,
+    pub(crate) open: OpenDocument,
+    /// How many updates were written on the chain in this run.
+    edits: Arc<AtomicU64>,
+    access: AtomicU8,
+    /// Whether entries of others come in by themselves; they don't on a branch.
+    follows: bool,
+    work: Mutex<Work>,
+    watchers: Mutex<Vec<Weak<Watcher>>>,
+}
+
+/// What the app's handles hold together; when the last is dropped, the engine hears of it.
+pub(crate) struct Handle {
+    pub(crate) replica: Arc<Replica>,
+    pub(crate) inbox: Inbox,
+}
+
+#[derive(Default)]
+struct Work {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    /// Whether the pool has the replica.
+    scheduled: bool,
+}
+
+enum Job {
+    Load(Option<oneshot::Sender<Result<(), LoadError>>>),
+    /// Bring entries in, unless they were made here, and tell watchers.
+    Take(Arrival),
+}
+
+/// One watcher's queue.
+#[derive(Default)]
+pub(crate) struct Watcher {
+    queue: Mutex<(VecDeque<Change>, usize)>,
+    news: Notify,
+}
+
+impl Replica {
+    pub(super) fn new(
+        space: SpaceId,
+        document: DocumentId,
+        (chain, written): (ChainId, u64),
+        access: Access,
+        follows: bool,
+        inbox: &Inbox,
+    ) -> Self {
+        let edits = Arc::new(AtomicU64::new(written));
+        let (counter, inbox) = (edits.clone(), inbox.clone());
+        let open = OpenDocument::new(chain.client_id(), move |update| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            inbox.edit(space, document, chain, update);
+        });
+        Self {
+            space,
+            document,
+            chain,
+            open,
+            edits,
+            access: AtomicU8::new(access as u8),
+            follows,
+            work: Mutex::default(),
+            watchers: Mutex::default(),
+        }
+    }
+
+    /// The number of the last update written here. One made just now by another thread may be counted in.
+    pub(crate) fn edits(&self) -> u64 {
+        self.edits.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        match self.access.load(Ordering::Relaxed) {
+            0 => Access::Writable,
+            1 => Access::ReadOnly,
+            2 => Access::StoreFailed,
+            _ => Access::Broken,
+        }
+    }
+
+    pub(super) fn set_access(&self, access: Access) {
+        if self.access() != Access::Broken {
+            self.access.store(access as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether entries of others come in by themselves.
+    pub(super) fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// Whether entries wait to be brought in.
+    pub(super) fn is_behind(&self) -> bool {
+        lock(&self.work).scheduled
+    }
+
+    /// A queue that hears of every change from now on.
+    pub(crate) fn watch(&self) -> Arc<Watcher> {
+        let watcher = Arc::new(Watcher::default());
+        lock(&self.watchers).push(Arc::downgrade(&watcher));
+        watcher
+    }
+
+    /// Has the document loaded from the store.
+    pub(super) fn load(
+        self: &Arc<Self>,
+        reply: oneshot::Sender<Result<(), LoadError>>,
+        pool: &Pool,
+    ) {
+        self.push(Job::Load(Some(reply)), 0, pool);
+    }
+
+    /// Takes entries that came into the log.
+    pub(super) fn take(self: &Arc<Self>, arrival: Arrival, pool: &Pool) {
+        if self.follows {
+            let bytes = arrival.segment.body.len();
+            self.push(Job::Take(arrival), bytes, pool);
+        }
+    }
+
+    fn push(self: &Arc<Self>, job: Job, bytes: usize, pool: &Pool) {
+        let mut work = lock(&self.work);
+        work.jobs.push_back(job);
+        work.bytes += bytes;
+        if work.bytes > MAX_WAITING {
+            // The app keeps the document locked. The store has it all: nothing need wait in memory.
+            work.jobs.retain(|job| matches!(job, Job::Load(_)));
+            work.jobs.push_back(Job::Load(None));
+            work.bytes = 0;
+        }
+        if !std::mem::replace(&mut work.scheduled, true) {
+            pool.work(self.clone());
+        }
+    }
+
+    /// Does what waits, until nothing does.
+    pub(super) fn work(&self, store: &Store<SledEngine>) {
+        loop {
+            let mut work = lock(&self.work);
+            let Some(first) = work.jobs.pop_front() else {
+                work.scheduled = false;
+                return;
+            };
+            let mut arrivals = Vec::new();
+            let mut next = Some(first);
+            let mut load = None;
+            while let Some(job) = next {
+                match job {
+                    Job::Take(arrival) => arrivals.push(arrival),
+                    Job::Load(reply) => {
+                        load = Some(reply);
+                        break;
+                    }
+                }
+                next = work.jobs.pop_front();
+            }
+            work.bytes = 0;
+            drop(work);
+            self.bring_in(arrivals);
+            if let Some(reply) = load {
+                self.load_now(store, reply);
+            }
+        }
+    }
+
+    fn load_now(
+        &self,
+        store: &Store<SledEngine>,
+        reply: Option<oneshot::Sender<Result<(), LoadError>>>,
+    ) {
+        let loaded = self.load_from(store);
+        match reply {
+            Some(reply) => _ = reply.send(loaded),
+            None => {
+                if loaded.is_err() {
+                    self.access.store(Access::Broken as u8, Ordering::Relaxed);
+                }
+                self.tell(&Change::Missed);
+            }
+        }
+    }
+
+    fn load_from(&self, store: &Store<SledEngine>) -> Result<(), LoadError> {
+        let log = store.document(&self.document)?;
+        if !log.snapshot.state.is_empty() {
+            self.open.apply(&[&log.snapshot.state])?;
+        }
+        Ok(self.open.apply(&updates(log.segments.iter()))?)
+    }
+
+    fn bring_in(&self, arrivals: Vec<Arrival>) {
+        for group in arrivals.chunks(SEGMENTS_AT_ONCE) {
+            let written_here = |arrival: &&Arrival| {
+                arrival.origin.is_none() && arrival.segment.chain == self.chain
+            };
+            let foreign = group.iter().filter(|arrival| !written_here(arrival));
+            let foreign = updates(foreign.map(|arrival| &*arrival.segment));
+            if let Err(error) = self.open.apply(&foreign) {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, document = %self.document.short(), "a document broke");
+                self.access.store(Access::Broken as u8, Ordering::Relaxed);
+            }
+            for arrival in group {
+                self.tell(&Change::Entries(Entries::new(arrival, written_here(&arrival))));
+            }
+        }
+    }
+
+    fn tell(&self, change: &Change) {
+        let mut watchers = lock(&self.watchers);
+        watchers.retain(|watcher| match watcher.upgrade() {
+            Some(watcher) => {
+                watcher.push(change.clone());
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// The document's state, to be stored for the next time that it is opened.
+    pub(super) fn snapshot(&self, frontier: Frontier) -> Snapshot {
+        Snapshot { frontier, state: self.open.state() }
+    }
+}
+
+impl Watcher {
+    fn push(&self, change: Change) {
+        let mut queue = lock(&self.queue);
+        queue.1 += change.bytes();
+        queue.0.push_back(change);
+        if queue.1 > MAX_UNHEARD {
+            *queue = (VecDeque::from([Change::Missed]), 0);
+        }
+        self.news.notify_one();
+    }
+
+    /// The next change.
+    pub(crate) async fn next(&self) -> Change {
+        loop {
+            {
+                let mut queue = lock(&self.queue);
+                if let Some(change) = queue.0.pop_front() {
+                    queue.1 = queue.1.saturating_sub(change.bytes());
+                    return change;
+                }
+            }
+            self.news.notified().await;
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.inbox.push(Input::Closed(self.replica.clone()));
+    }
+}
+
+fn updates<'a>(segments: impl Iterator<Item = &'a Segment>) -> Vec<&'a [u8]> {
+    let entries = segments.flat_map(|segment| segment.entries().map_while(Result::ok));
+    entries
+        .filter(|(entry, _)| entry.kind == EntryKind::UPDATE)
+        .map(|(entry, _)| entry.payload)
+        .collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What they guard is whole between any two statements, so a panic elsewhere spoils nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,260 @@
+//! What the app asks of the engine.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use driftline_core::document::Label;
+use driftline_core::id::{ChainId, DocumentId, SpaceId};
+use driftline_core::log::Frontier;
+use driftline_core::roster::{Genesis, Role, Ticket};
+use driftline_core::space::{
+    Authorship, Event, Joining, NotAWriter, Outcome, Refusal, Space, SpaceStatus,
+};
+use driftline_storage::{Record, Snapshot};
+use tokio::sync::{oneshot, watch};
+
+use super::inbox::Input;
+use super::replica::{Access, Handle, LoadError, Replica};
+use super::{Engine, Slot};
+use crate::document::Level;
+
+type Reply<T> = oneshot::Sender<T>;
+
+/// A request, with where to send the answer.
+pub(crate) enum Request {
+    CreateSpace { name: String, reply: Reply<SpaceId> },
+    Join { ticket: Box<Ticket>, reply: Reply<Result<SpaceId, Refusal>> },
+    Spaces { reply: Reply<Vec<(SpaceId, String)>> },
+    Invite { space: SpaceId, role: Role, lasts: Duration, reply: Reply<Option<Ticket>> },
+    Open { space: SpaceId, label: Label, branch: bool, reply: Reply<Option<Opening>> },
+    Reached { replica: Arc<Replica>, update: u64, level: Level, reply: Reply<bool> },
+    CaughtUp { space: SpaceId, reply: Reply<()> },
+    Status { space: SpaceId, reply: Reply<Option<SpaceStatus>> },
+    News { space: SpaceId, reply: Reply<Option<watch::Receiver<u64>>> },
+}
+
+/// A document that is being opened.
+pub(crate) struct Opening {
+    pub(crate) handle: Arc<Handle>,
+    /// Answered when what the store has is in; nothing to wait for if it was open already.
+    pub(crate) loaded: Option<oneshot::Receiver<Result<(), LoadError>>>,
+}
+
+/// A space that this device wants to join.
+pub(super) struct Join {
+    pub(super) joining: Joining,
+    replies: Vec<Reply<Result<SpaceId, Refusal>>>,
+}
+
+impl Engine {
+    pub(super) fn request(&mut self, request: Request) {
+        // Who asked may have stopped waiting; an answer that nobody hears is no fault.
+        match request {
+            Request::CreateSpace { name, reply } => _ = reply.send(self.create_space(&name)),
+            Request::Join { ticket, reply } => self.join(*ticket, reply),
+            Request::Spaces { reply } => _ = reply.send(self.space_names()),
+            Request::Invite { space, role, lasts, reply } => {
+                _ = reply.send(self.invite(space, role, lasts));
+            }
+            Request::Open { space, label, branch, reply } => {
+                _ = reply.send(self.open_document(space, &label, branch));
+            }
+            Request::Reached { replica, update, level, reply } => {
+                if let Some(slot) = self.spaces.get_mut(&replica.space) {
+                    let edit = (replica.chain, update);
+                    slot.waiters.wait_for_edit(edit, level, reply, &slot.space);
+                }
+            }
+            Request::CaughtUp { space, reply } => {
+                if let Some(slot) = self.spaces.get_mut(&space) {
+                    slot.waiters.wait_until_caught_up(reply, &slot.space);
+                }
+            }
+            Request::Status { space, reply } => {
+                _ = reply.send(self.spaces.get(&space).map(|slot| slot.space.status()));
+            }
+            Request::News { space, reply } => {
+                _ = reply.send(self.spaces.get(&space).map(|slot| slot.news.subscribe()));
+            }
+        }
+    }
+
+    fn create_space(&mut self, name: &str) -> SpaceId {
+        let genesis = Genesis::new(name, &self.key, self.now().wall, &mut self.rng);
+        let mut effects = Vec::new();
+        let space = Space::found(genesis, self.key.clone(), self.incarnation, &mut effects);
+        self.add_space(space, effects)
+    }
+
+    fn add_space(&mut self, space: Space, effects: super::Effects) -> SpaceId {
+        let id = space.id();
+        self.spaces.insert(id, Slot::new(space));
+        self.perform(id, effects);
+        self.peers.add_space(id);
+        for peer in self.peers.connected.keys().copied().collect::<Vec<_>>() {
+            self.feed(id, Event::PeerUp { peer });
+        }
+        id
+    }
+
+    fn space_names(&self) -> Vec<(SpaceId, String)> {
+        let name = |(id, slot): (&SpaceId, &Slot)| (*id, slot.space.name().to_owned());
+        self.spaces.iter().map(name).collect()
+    }
+
+    fn join(&mut self, ticket: Ticket, reply: Reply<Result<SpaceId, Refusal>>) {
+        let id = ticket.space();
+        if self.spaces.contains_key(&id) {
+            _ = reply.send(Ok(id));
+            return;
+        }
+        for address in ticket.addresses().iter().filter_map(|address| address.parse().ok()) {
+            self.network.remember(None, vec![address]);
+        }
+        // A newer ticket to the same space takes the place of an older one.
+        let earlier = self.joins.remove(&id).map(|join| join.replies).unwrap_or_default();
+        let joining = Joining::new(ticket, self.key.clone(), self.incarnation);
+        let replies = earlier.into_iter().chain([reply]).collect();
+        self.joins.insert(id, Join { joining, replies });
+        self.peers.add_space(id);
+        for peer in self.peers.connected.keys().copied().collect::<Vec<_>>() {
+            self.feed_join(id, Event::PeerUp { peer });
+        }
+    }
+
+    /// Gives an event to a space that is being joined.
+    pub(super) fn feed_join(&mut self, id: SpaceId, event: Event) {
+        let now = self.now();
+        let mut effects = Vec::new();
+        let Some(join) = self.joins.get_mut(&id) else { return };
+        match join.joining.handle(event, now, &mut effects) {
+            Outcome::Waiting => self.perform(id, effects),
+            Outcome::Joined(space) => {
+                let replies = self.joins.remove(&id).map(|join| join.replies).unwrap_or_default();
+                self.add_space(*space, effects);
+                replies.into_iter().for_each(|reply| _ = reply.send(Ok(id)));
+            }
+            Outcome::Refused(refusal) => {
+                let replies = self.joins.remove(&id).map(|join| join.replies).unwrap_or_default();
+                replies.into_iter().for_each(|reply| _ = reply.send(Err(refusal)));
+            }
+        }
+    }
+
+    /// A ticket to the space, if this device may issue one.
+    fn invite(&mut self, space: SpaceId, role: Role, lasts: Duration) -> Option<Ticket> {
+        let now = self.now().wall;
+        let slot = self.spaces.get(&space).filter(|slot| slot.space.role() == Some(Role::Admin))?;
+        let me = self.key.id();
+        let own = self.network.listen_addresses().into_iter().map(|address| (me, address));
+        let others = self.peers.known_members(slot.space.roster());
+        let addresses = own.chain(others).filter_map(|(device, address)| {
+            let peer = driftline_net::peer_id(&device).ok()?;
+            address.with_p2p(peer).ok().map(|address| address.to_string())
+        });
+        let addresses = addresses.collect();
+        Some(Ticket::issue(space, &self.key, role, (now, lasts), addresses, &mut self.rng))
+    }
+
+    /// Opens a document, or gives another handle to the one that is open.
+    fn open_document(&mut self, space: SpaceId, label: &Label, branch: bool) -> Option<Opening> {
+        let now = self.now();
+        let document = label.document(&space);
+        let slot = self.spaces.get_mut(&space)?;
+        let open = self.open.entry(document).or_default();
+        open.retain(|handle| handle.strong_count() > 0);
+        let open_handles: Vec<_> = open.iter().filter_map(Weak::upgrade).collect();
+        let main = open_handles.iter().find(|handle| handle.replica.follows());
+        if let Some(main) = main.filter(|_| !branch) {
+            return Some(Opening { handle: main.clone(), loaded: None });
+        }
+        let taken: BTreeSet<_> = open_handles.iter().map(|handle| handle.replica.chain).collect();
+        let author = slot.space.author(label, &taken, now, &mut self.rng);
+        let (chain, updates, access) = match author {
+            Ok(Authorship { chain, updates }) => (chain, updates, Access::Writable),
+            // A reader writes nothing, so any client id of its own will do.
+            Err(NotAWriter) => (ChainId(self.key.id().0), 0, Access::ReadOnly),
+        };
+        let access = if self.broken { Access::StoreFailed } else { access };
+        let written = (chain, updates);
+        let replica =
+            Arc::new(Replica::new(space, document, written, access, !branch, &self.inbox));
+        let handle = Arc::new(Handle { replica: replica.clone(), inbox: self.inbox.clone() });
+        open.push(Arc::downgrade(&handle));
+        Some(Opening { handle, loaded: Some(self.load_replica(replica)) })
+    }
+
+    /// Has a replica loaded once everything taken in so far is in the store.
+    fn load_replica(&mut self, replica: Arc<Replica>) -> oneshot::Receiver<Result<(), LoadError>> {
+        let (reply, loaded) = oneshot::channel();
+        let pool = self.pool.clone();
+        let job = Box::new(move |_: &_| replica.load(reply, &pool));
+        if self.writer.after(job).is_err() {
+            tracing::warn!("a document was opened while the store was closing");
+        }
+        loaded
+    }
+
+    /// The app let go of a document: keep its state, so that it opens quickly the next time.
+    pub(super) fn document_closed(&mut self, replica: &Arc<Replica>) {
+        let Some(open) = self.open.get_mut(&replica.document) else { return };
+        open.retain(|handle| handle.strong_count() > 0);
+        if open.is_empty() {
+            self.open.remove(&replica.document);
+            self.snapshot(replica);
+        }
+    }
+
+    /// Keeps the state of every open document, before the device closes.
+    pub(super) fn snapshot_open_documents(&mut self) {
+        let handles: Vec<_> = self.open.values().flatten().filter_map(Weak::upgrade).collect();
+        for handle in handles {
+            if let Some(frontier) = self.to_snapshot(&handle.replica) {
+                self.keep_snapshot(handle.replica.document, handle.replica.snapshot(frontier));
+            }
+        }
+    }
+
+    /// Has the pool fold a document that is not used any more.
+    fn snapshot(&mut self, replica: &Arc<Replica>) {
+        let Some(frontier) = self.to_snapshot(replica) else { return };
+        let (replica, inbox) = (replica.clone(), self.inbox.clone());
+        self.pool.run(move |_| {
+            let snapshot = replica.snapshot(frontier);
+            inbox.push(Input::Snapshot { document: replica.document, snapshot });
+        });
+    }
+
+    /// The frontier that the replica's state would stand for, if it is worth keeping.
+    fn to_snapshot(&self, replica: &Replica) -> Option<Frontier> {
+        let sound = replica.access() != Access::Broken && !self.broken;
+        let whole = replica.follows() && !replica.is_behind();
+        let space = &self.spaces.get(&replica.space)?.space;
+        let frontier = space.frontier(&replica.document);
+        (sound && whole && !frontier.is_empty()).then_some(frontier)
+    }
+
+    pub(super) fn keep_snapshot(&mut self, document: DocumentId, snapshot: Snapshot) {
+        let record = Record::Snapshot { document, snapshot };
+        if let Err(error) = self.writer.append(vec![record]) {
+            tracing::warn!(%error, "a document's state was not kept");
+        }
+    }
+
+    /// Tells open documents whether they may be edited.
+    pub(super) fn set_access(&mut self) {
+        for handle in self.open.values().flatten().filter_map(Weak::upgrade) {
+            let replica = &handle.replica;
+            let writer = self.spaces.get(&replica.space).and_then(|slot| slot.space.role());
+            let access = match (self.broken, writer.is_some_and(Role::writes)) {
+                (true, _) => Access::StoreFailed,
+                // It was opened without a chain: it has to be opened again to be written.
+                (false, _) if replica.chain.0 == self.key.id().0 => Access::ReadOnly,
+                (false, true) => Access::Writable,
+                (false, false) => Access::ReadOnly,
+            };
+            replica.set_access(access);
+        }
+    }
+}
