@@ -43,6 +43,11 @@ impl Changes {
         Self { watcher, _open: open }
     }
 
+    /// The next change, if there is one already.
+    pub fn try_next(&mut self) -> Option<Change> {
+        self.watcher.try_next()
+    }
+
     /// The next change. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Change {
         self.watcher.next().await

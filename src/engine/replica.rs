@@ -292,17 +292,21 @@ impl Watcher {
         self.news.notify_one();
     }
 
+    /// The next change, if there is one already.
+    pub(crate) fn try_next(&self) -> Option<Change> {
+        let mut queue = lock(&self.queue);
+        let change = queue.0.pop_front()?;
+        queue.1 = queue.1.saturating_sub(change.bytes());
+        Some(change)
+    }
+
     /// The next change.
     pub(crate) async fn next(&self) -> Change {
         loop {
-            {
-                let mut queue = lock(&self.queue);
-                if let Some(change) = queue.0.pop_front() {
-                    queue.1 = queue.1.saturating_sub(change.bytes());
-                    return change;
-                }
+            match self.try_next() {
+                Some(change) => return change,
+                None => self.news.notified().await,
             }
-            self.news.notified().await;
         }
     }
 }

@@ -1,0 +1,72 @@
+//! Opening what is on disk, and what it costs to have it and not open it.
+
+use std::time::{Duration, Instant};
+
+use driftline::trace::{Trace, Utf16Positions};
+use driftline::yrs::GetString;
+use driftline::{Device, Level};
+
+use super::catching_up::{fill, type_into};
+use super::ingest::{Bench, options};
+use super::typing::{ROOT, apply_one_by_one, text_of};
+
+/// How long a document takes from disk to readable, and how long yrs takes to load the same state: the median of
+/// several rounds of each, in turn.
+pub(super) async fn load(trace: &Trace, rounds: usize) -> (Duration, Duration) {
+    let bench = Bench::device().await;
+    let space = bench.device.create_space("bench").await.expect("created");
+    let id = space.id();
+    type_into(&space, &trace.transactions, &mut Utf16Positions::of(trace), Level::Saved).await;
+    let state = space.document("paper").await.expect("opened").state();
+    bench.device.close().await.expect("closed");
+
+    let (mut ours, mut alone) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let device = Device::open_with(bench.path(), options()).await.expect("it opened before");
+        let space = device.space(id).await.expect("open").expect("a member");
+        let start = Instant::now();
+        let document = space.document("paper").await.expect("opened");
+        let body = document.text(ROOT);
+        let text = document.read(|txn| body.get_string(txn));
+        ours.push(start.elapsed());
+        device.close().await.expect("closed");
+
+        let start = Instant::now();
+        let loaded = text_of(&apply_one_by_one(std::slice::from_ref(&state)));
+        alone.push(start.elapsed());
+        assert_eq!(text, loaded);
+    }
+    (median(ours), median(alone))
+}
+
+/// How much memory a process takes that has a device with so many closed documents, in bytes; nothing where the
+/// system does not say.
+pub(super) async fn resident(documents: usize) -> Option<u64> {
+    let bench = Bench::device().await;
+    let space = bench.device.create_space("bench").await.expect("created");
+    fill(&space, documents, Level::Saved).await;
+    bench.device.close().await.expect("closed");
+    // A process of its own has nothing in its memory but the device.
+    let command = std::env::current_exe().ok()?;
+    let asked = std::process::Command::new(command)
+        .args(["bench", "resident", "--folder"])
+        .arg(bench.path())
+        .output()
+        .ok()?;
+    String::from_utf8(asked.stdout).ok()?.trim().parse().ok()
+}
+
+/// The memory of this process with the device in that folder open, in bytes.
+pub(super) async fn resident_with(folder: &std::path::Path) -> Option<u64> {
+    let device = Device::open_with(folder, options()).await.expect("it opened before");
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    device.close().await.expect("closed");
+    Some(kilobytes * 1024)
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
