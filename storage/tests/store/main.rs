@@ -1,0 +1,24 @@
+//! The store as the engine loop uses it, on real disks.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod author;
+mod failing;
+mod folder;
+mod life;
+mod logs;
+mod records;
+mod writer;
+
+use std::path::Path;
+
+use driftline_storage::{Life, SledEngine, Store};
+
+/// A life in which the machine never restarts.
+fn same_boot() -> Life {
+    Life { boot: Some("one boot".to_owned()), fresh: [1; 16] }
+}
+
+fn open(folder: &Path) -> Store<SledEngine> {
+    Store::open(SledEngine::open(folder).unwrap(), same_boot()).unwrap()
+}
