@@ -8,7 +8,7 @@ use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::roster::Ticket;
 use driftline_core::space::Refusal;
-use driftline_net::{Limits, Network, NetworkConfig, StartError, Traffic};
+use driftline_net::{Limits, Network, NetworkConfig, StartError, Traffic, Transport};
 use driftline_storage::{
     EngineError, Folder, FolderError, Life, SledEngine, Store, StoreError, Writer,
 };
@@ -26,10 +26,23 @@ use crate::space::Space;
 pub struct DeviceOptions {
     /// Where to listen, for example `/ip4/127.0.0.1/tcp/0`. Only loopback addresses are taken for now.
     pub listen: Vec<Multiaddr>,
+    /// Whether to leave others alone: nobody is dialled who was met before. It says nothing about being dialled.
+    pub offline: bool,
     /// Whether to look for members on the local network (multicast DNS), and be found.
     pub mdns: bool,
     /// How much of the machine peers may use.
     pub limits: Limits,
+}
+
+/// A connection to another device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Who is at the other end.
+    pub peer: DeviceId,
+    /// The other end's address.
+    pub address: Multiaddr,
+    /// What carries it.
+    pub transport: Transport,
 }
 
 /// Why a device can't be opened.
@@ -132,10 +145,11 @@ pub struct Device {
 
 struct Shared {
     id: DeviceId,
-    folder: Folder,
+    path: PathBuf,
     inbox: Inbox,
     network: Network,
-    // Both are taken when the device is closed.
+    // These are taken when the device is closed.
+    folder: Mutex<Option<Folder>>,
     runtime: Mutex<Option<Runtime>>,
     engine: Mutex<Option<JoinHandle<()>>>,
 }
@@ -205,13 +219,15 @@ impl Device {
             network: network.clone(),
             inbox: inbox.clone(),
         };
-        let engine = Engine::load(parts).map_err(broken)?;
+        let engine = Engine::load(parts, !options.offline).map_err(broken)?;
         let engine = std::thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || engine.run(&receiver))?;
+        let (id, path) = (key.id(), folder.path().to_owned());
+        let folder = Mutex::new(Some(folder));
         let (runtime, engine) = (Mutex::new(Some(runtime)), Mutex::new(Some(engine)));
-        let id = key.id();
-        Ok(Self { shared: Arc::new(Shared { id, folder, inbox, network, runtime, engine }) })
+        let shared = Shared { id, path, inbox, network, folder, runtime, engine };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The device's id.
@@ -221,7 +237,7 @@ impl Device {
 
     /// The folder that it lives in.
     pub fn folder(&self) -> &Path {
-        self.shared.folder.path()
+        &self.shared.path
     }
 
     /// Begins a space of one's own. The device is its first admin.
@@ -288,6 +304,14 @@ impl Device {
         addresses.into_iter().filter_map(|address| address.with_p2p(peer).ok()).collect()
     }
 
+    /// The connections to other devices, one for each.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn connections(&self) -> Result<Vec<Connection>, EngineGone> {
+        self.ask(|reply| Request::Connections { reply }).await
+    }
+
     /// What went over the network since the device was opened: frames with their lengths, before encryption.
     pub fn traffic(&self) -> Traffic {
         self.shared.network.traffic()
@@ -303,12 +327,12 @@ impl Device {
         // The engine is gone already when somebody else has closed the device.
         let closed = closed.await.unwrap_or(Ok(()));
         self.shared.network.shutdown().await;
-        let engine = self.shared.engine.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(engine) = engine {
+        if let Some(engine) = taken(&self.shared.engine) {
             // It has answered, and only frees its memory now.
             _ = engine.join();
         }
         self.shared.stop_runtime();
+        drop(taken(&self.shared.folder));
         closed
     }
 
@@ -329,8 +353,7 @@ impl Device {
 
 impl Shared {
     fn stop_runtime(&self) {
-        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(runtime) = runtime {
+        if let Some(runtime) = taken(&self.runtime) {
             // It may be dropped within another runtime, where nothing may block.
             runtime.shutdown_background();
         }
@@ -343,6 +366,10 @@ impl Drop for Shared {
         self.inbox.close(reply);
         self.stop_runtime();
     }
+}
+
+fn taken<T>(held: &Mutex<Option<T>>) -> Option<T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 fn is_loopback(address: &Multiaddr) -> bool {

@@ -13,6 +13,7 @@ mod waiters;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use driftline_core::clock::{Now, SteadyTime, WallTime};
@@ -30,6 +31,7 @@ use effects::Batches;
 use inbox::Input;
 use peers::Peers;
 use pool::Pool;
+use replica::Open;
 use requests::Join;
 use waiters::Waiters;
 
@@ -39,6 +41,9 @@ pub(crate) use requests::Request;
 
 /// After this many inputs, what came in is settled, though more is waiting.
 const INPUTS_AT_ONCE: usize = 512;
+
+/// How long a device that closes waits for a document to be folded. It is only a cache.
+const FOLDING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The device was closed, or its engine has ended after a fault.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +60,14 @@ pub(crate) struct Engine {
     writer: Writer<SledEngine>,
     network: Network,
     pool: Pool,
+    workers: Vec<JoinHandle<()>>,
     spaces: BTreeMap<SpaceId, Slot>,
     joins: BTreeMap<SpaceId, Join>,
     peers: Peers,
-    open: HashMap<DocumentId, Vec<std::sync::Weak<Handle>>>,
+    open: HashMap<DocumentId, Vec<Open>>,
     batches: Batches,
+    /// How many documents the pool is folding.
+    folding: usize,
     /// Set once the store has failed: nothing is written any more.
     broken: bool,
 }
@@ -88,8 +96,8 @@ pub(crate) struct Parts {
 }
 
 impl Engine {
-    /// Loads what the store holds.
-    pub(crate) fn load(parts: Parts) -> Result<Self, StoreError> {
+    /// Loads what the store holds, and seeks out everybody who was met before if it is to.
+    pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
         let Parts { key, store, writer, network, inbox } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
@@ -99,13 +107,17 @@ impl Engine {
         });
         let spaces: BTreeMap<_, _> = spaces.collect();
         let peers = Peers::load(key.id(), &store, spaces.keys())?;
-        peers.remember_all(&network);
+        if seek {
+            peers.remember_all(&network);
+        }
+        let (pool, workers) = Pool::start(&store);
         Ok(Self {
             key,
             incarnation,
             rng: StdRng::from_rng(&mut rand::rng()),
             started: Instant::now(),
-            pool: Pool::start(store),
+            pool,
+            workers,
             inbox,
             writer,
             network,
@@ -114,6 +126,7 @@ impl Engine {
             peers,
             open: HashMap::new(),
             batches: Batches::default(),
+            folding: 0,
             broken: false,
         })
     }
@@ -122,15 +135,16 @@ impl Engine {
     pub(crate) fn run(mut self, receiver: &Receiver) {
         let closed = loop {
             let Some(first) = self.wait(receiver) else { continue };
-            let mut next = Some(first);
+            let more = std::iter::from_fn(|| receiver.try_next()).take(INPUTS_AT_ONCE);
             let mut closing = None;
-            for _ in 0..INPUTS_AT_ONCE {
-                let Some(input) = next else { break };
+            for input in std::iter::once(first).chain(more) {
                 match input {
-                    Input::Close(reply) => closing = Some(reply),
+                    Input::Close(reply) => {
+                        closing = Some(reply);
+                        break;
+                    }
                     input => self.take(input),
                 }
-                next = if closing.is_none() { receiver.try_next() } else { None };
             }
             self.settle();
             if let Some(reply) = closing {
@@ -178,7 +192,10 @@ impl Engine {
                 self.feed(space, Event::Read { peer, document, segments, more });
             }
             Input::Request(request) => self.request(request),
-            Input::Snapshot { document, snapshot } => self.keep_snapshot(document, snapshot),
+            Input::Snapshot { document, snapshot } => {
+                self.folding -= 1;
+                self.keep_snapshot(document, snapshot);
+            }
             Input::Closed(replica) => self.document_closed(&replica),
             Input::Close(_) => {}
         }
@@ -241,9 +258,12 @@ impl Engine {
     /// Seals and saves everything, and says goodbye to peers.
     fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>, receiver: &Receiver) {
         while let Some(input) = receiver.try_next() {
-            if let Input::Edit { .. } = input {
-                self.take(input);
-            }
+            self.take_last(input);
+        }
+        while self.folding > 0
+            && let Some(input) = receiver.next(FOLDING_PATIENCE)
+        {
+            self.take_last(input);
         }
         let now = self.now();
         let spaces: Vec<_> = self.spaces.keys().copied().collect();
@@ -258,6 +278,15 @@ impl Engine {
         drop(self.pool);
         let closed = self.writer.close();
         _ = reply.send(closed);
+        // The store is free for whoever opens it next only when nobody reads it any more.
+        self.workers.into_iter().for_each(|worker| _ = worker.join());
+    }
+
+    /// Takes only what must not be lost when the device closes.
+    fn take_last(&mut self, input: Input) {
+        if matches!(input, Input::Edit { .. } | Input::Closed(_) | Input::Snapshot { .. }) {
+            self.take(input);
+        }
     }
 
     fn is_member_somewhere(&self, peer: &DeviceId) -> bool {

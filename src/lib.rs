@@ -31,7 +31,7 @@ mod engine;
 mod space;
 pub mod trace;
 
-pub use device::{Device, DeviceOptions, JoinError, ListenError, OpenError};
+pub use device::{Connection, Device, DeviceOptions, JoinError, ListenError, OpenError};
 pub use document::{
     Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError,
 };

@@ -76,6 +76,8 @@ pub struct Space {
     recent: Recent,
     connected: BTreeSet<DeviceId>,
     sessions: BTreeMap<DeviceId, Session>,
+    /// Who asked to be let in, and the batch that has to be saved before they hear that they are.
+    joiners: BTreeMap<DeviceId, u64>,
     /// How far each peer's feed is followed.
     seen: BTreeMap<DeviceId, Position>,
     /// How much of this device's feed each peer saved, also while it is away.
@@ -175,6 +177,7 @@ impl Space {
         self.settle_claims();
         self.journal.write(context.effects);
         self.acknowledge(context);
+        self.welcome(context);
         self.serve_everybody(context);
     }
 
@@ -237,6 +240,7 @@ impl Space {
             recent: Recent::default(),
             connected: BTreeSet::new(),
             sessions: BTreeMap::new(),
+            joiners: BTreeMap::new(),
             seen: BTreeMap::new(),
             acked: BTreeMap::new(),
         }

@@ -15,10 +15,13 @@ use std::time::{Duration, Instant};
 
 use driftline::trace::Trace;
 
-use report::{Figure, rate};
+use report::{Figure, Report, rate};
 use typing::{Typed, apply_one_by_one, typed};
 
 const PAPER: &[u8] = include_bytes!("../../benches/traces/automerge-paper.json.gz");
+/// So many keystrokes fill a segment.
+const LONG: usize = 4_000;
+
 const SHORT: &[u8] = include_bytes!("../../benches/traces/sveltecomponent.json.gz");
 
 /// What is measured, and how.
@@ -62,20 +65,19 @@ pub(super) fn main(options: &Options) -> ExitCode {
     };
     let trace = Trace::parse(if options.short { SHORT } else { PAPER });
     let trace = trace.expect("the traces in the repository are sound");
-    let figures = match &options.what {
-        What::Merge => runtime.block_on(merge(&trace)),
-        What::Sync => runtime.block_on(sync(&trace)),
-        What::Store => runtime.block_on(store()),
+    let report = Report { json: options.json };
+    match &options.what {
+        What::Merge => runtime.block_on(merge(&trace, &report)),
+        What::Sync => runtime.block_on(sync(&trace, &report)),
+        What::Store => runtime.block_on(store(&report)),
         What::Resident { folder } => {
             println!("{}", runtime.block_on(loading::resident_with(folder)).unwrap_or_default());
-            return ExitCode::SUCCESS;
         }
-    };
-    report::print(&figures, options.json);
+    }
     ExitCode::SUCCESS
 }
 
-async fn merge(trace: &Trace) -> Vec<Figure> {
+async fn merge(trace: &Trace, report: &Report) {
     let count = trace.transactions.len();
     let write = |client: u64| typed(trace, client);
     let alone = baseline(&write(1 << 40));
@@ -86,46 +88,31 @@ async fn merge(trace: &Trace) -> Vec<Figure> {
         let (baseline, ratio, met) = (Some(yrs()), Some(ratio), ratio >= least);
         Figure { work, measured, baseline, ratio, wanted, met }
     };
-    let ones = ingest::whole_way_in(1, write).await;
-    let each = count as f64 / ones.as_secs_f64();
-    let (loaded, alone_loaded) = loading::load(trace, 9).await;
-    let ratio = loaded.as_secs_f64() / alone_loaded.as_secs_f64();
-    vec![
-        Figure {
-            work: "the whole way in, segments of 1, each signed",
-            measured: rate(count, ones.as_secs_f64(), "updates"),
-            baseline: None,
-            ratio: None,
-            wanted: "20k updates/s a core",
-            met: each >= 20_000.0,
-        },
-        against(
-            ingest::whole_way_in(30, write).await,
-            "the whole way in, segments of 30",
-            0.5,
-            "0.5 ×",
-        ),
-        against(
-            ingest::whole_way_in(count, write).await,
-            "catch-up in long segments",
-            2.0,
-            "2 ×",
-        ),
-        against(
-            ingest::forwarded(30, write).await,
-            "forward without decoding, segments of 30",
-            1.0,
-            "1 ×",
-        ),
-        Figure {
-            work: "load a document from disk to readable",
-            measured: format!("{:.2} ms", loaded.as_secs_f64() * 1e3),
-            baseline: Some(format!("{:.2} ms of yrs loading", alone_loaded.as_secs_f64() * 1e3)),
-            ratio: Some(ratio),
-            wanted: "1.1 × its time",
-            met: ratio <= 1.1,
-        },
-    ]
+    let ones = ingest::whole_way_in(1, write).await.as_secs_f64();
+    report.add(&Figure {
+        work: "the whole way in, segments of 1, each signed",
+        measured: rate(count, ones, "updates"),
+        baseline: None,
+        ratio: None,
+        wanted: "20k updates/s a core",
+        met: count as f64 / ones >= 20_000.0,
+    });
+    let took = ingest::whole_way_in(30, write).await;
+    report.add(&against(took, "the whole way in, segments of 30", 0.5, "0.5 ×"));
+    let took = ingest::whole_way_in(LONG, write).await;
+    report.add(&against(took, "catch-up in long segments", 2.0, "2 ×"));
+    let took = ingest::forwarded(30, write).await;
+    report.add(&against(took, "forward without decoding, segments of 30", 1.0, "1 ×"));
+    let (loaded, alone) = loading::load(trace, 9).await;
+    let ratio = loaded.as_secs_f64() / alone.as_secs_f64();
+    report.add(&Figure {
+        work: "load a document from disk to readable",
+        measured: format!("{:.2} ms", loaded.as_secs_f64() * 1e3),
+        baseline: Some(format!("{:.2} ms of yrs loading", alone.as_secs_f64() * 1e3)),
+        ratio: Some(ratio),
+        wanted: "1.1 × its time",
+        met: ratio <= 1.1,
+    });
 }
 
 /// How long yrs alone takes to apply the updates one by one: the best of three.
@@ -140,72 +127,64 @@ fn baseline(typed: &Typed) -> Duration {
     (0..3).map(|_| round()).min().unwrap_or_default()
 }
 
-async fn sync(trace: &Trace) -> Vec<Figure> {
+async fn sync(trace: &Trace, report: &Report) {
     let edits = live::edits(1_000).await;
     let trips = live::round_trips(20_000).await.expect("loopback works");
-    let micros = |nanos: u64| nanos as f64 / 1e3;
-    let (edit, trip) = (edits.value_at_quantile(0.5), trips.value_at_quantile(0.5));
-    let ratio = edit as f64 / trip as f64;
+    let micros = |times: &live::Times, quantile| times.value_at_quantile(quantile) as f64 / 1e3;
+    let (edit, trip) = (micros(&edits, 0.5), micros(&trips, 0.5));
+    report.add(&Figure {
+        work: "live edit on one device to visible on another",
+        measured: format!("p50 {edit:.0} µs, p99 {:.0} µs", micros(&edits, 0.99)),
+        baseline: Some(format!("{trip:.1} µs of a libp2p round trip")),
+        ratio: Some(edit / trip),
+        wanted: "30 × at the most",
+        met: edit / trip <= 30.0,
+    });
     let behind = catching_up::one_percent(trace).await;
     let share = behind.bytes as f64 / behind.missing as f64;
-    let nothing = catching_up::nothing_new(10_000).await;
-    vec![
-        Figure {
-            work: "live edit on one device to visible on another",
-            measured: format!(
-                "p50 {:.0} µs, p99 {:.0} µs",
-                micros(edit),
-                micros(edits.value_at_quantile(0.99))
-            ),
-            baseline: Some(format!("{:.1} µs of a libp2p round trip", micros(trip))),
-            ratio: Some(ratio),
-            wanted: "30 × at the most",
-            met: ratio <= 30.0,
-        },
-        Figure {
-            work: "catch up 1 % behind, from the log with no open document",
-            measured: format!("{} bytes on the wire", behind.bytes),
-            baseline: Some(format!("{} bytes of missing updates", behind.missing)),
-            ratio: Some(share),
-            wanted: "1.3 × at the most",
-            met: share <= 1.3,
-        },
-        Figure {
-            work: "reconnect with nothing new, 10,000 documents",
-            measured: format!("{} bytes on the wire", nothing.bytes),
-            baseline: None,
-            ratio: None,
-            wanted: "1 KiB at the most",
-            met: nothing.bytes <= 1024,
-        },
-    ]
+    report.add(&Figure {
+        work: "catch up 1 % behind, from the log with no open document",
+        measured: format!("{} bytes on the wire", behind.bytes),
+        baseline: Some(format!("{} bytes of missing updates", behind.missing)),
+        ratio: Some(share),
+        wanted: "1.3 × at the most",
+        met: share <= 1.3,
+    });
+    let nothing = catching_up::nothing_new(10_000).await.bytes;
+    report.add(&Figure {
+        work: "reconnect with nothing new, 10,000 documents",
+        measured: format!("{nothing} bytes on the wire"),
+        baseline: None,
+        ratio: None,
+        wanted: "1 KiB at the most",
+        met: nothing <= 1024,
+    });
 }
 
-async fn store() -> Vec<Figure> {
+async fn store(report: &Report) {
     const DOCUMENTS: usize = 64;
     const EACH: usize = 200;
     let count = DOCUMENTS * EACH;
     let ours = durable::edits(DOCUMENTS, EACH).await.as_secs_f64();
     let alone = durable::group_commits(DOCUMENTS, EACH).as_secs_f64();
+    report.add(&Figure {
+        work: "acknowledged durable edits from 64 documents at once",
+        measured: rate(count, ours, "edits"),
+        baseline: Some(format!("{} of the database alone", rate(count, alone, "records"))),
+        ratio: Some(alone / ours),
+        wanted: "0.5 ×",
+        met: alone / ours >= 0.5,
+    });
     let resident = loading::resident(10_000).await;
-    vec![
-        Figure {
-            work: "acknowledged durable edits from 64 documents at once",
-            measured: rate(count, ours, "edits"),
-            baseline: Some(format!("{} of the database alone", rate(count, alone, "records"))),
-            ratio: Some(alone / ours),
-            wanted: "0.5 ×",
-            met: alone / ours >= 0.5,
+    report.add(&Figure {
+        work: "resident memory, 10,000 closed documents",
+        measured: match resident {
+            Some(bytes) => format!("{:.1} MB", bytes as f64 / 1e6),
+            None => "not told by this system".to_owned(),
         },
-        Figure {
-            work: "resident memory, 10,000 closed documents",
-            measured: resident.map_or("not known here".to_owned(), |bytes| {
-                format!("{:.1} MB", bytes as f64 / 1e6)
-            }),
-            baseline: None,
-            ratio: None,
-            wanted: "under 100 MB",
-            met: resident.is_none_or(|bytes| bytes < 100_000_000),
-        },
-    ]
+        baseline: None,
+        ratio: None,
+        wanted: "under 100 MB",
+        met: resident.is_some_and(|bytes| bytes < 100_000_000),
+    });
 }

@@ -104,9 +104,8 @@ impl Engine {
 
     /// Entries go to the replicas that did not write them.
     fn arrived(&mut self, arrival: &Arrival) {
-        let Some(handles) = self.open.get(&arrival.document) else { return };
-        for handle in handles.iter().filter_map(std::sync::Weak::upgrade) {
-            handle.replica.take(arrival.clone(), &self.pool);
+        for open in self.open.get(&arrival.document).into_iter().flatten() {
+            open.replica.take(arrival.clone(), &self.pool);
         }
     }
 
@@ -118,6 +117,7 @@ impl Engine {
             Notice::Roster => {
                 slot.waiters.settle(&slot.space);
                 self.set_access();
+                self.tell_addresses();
             }
             Notice::Document(_) | Notice::Peers => {}
             Notice::Forked { document, chain, author } => {

@@ -14,6 +14,7 @@ use driftline_storage::{Engine as Database, Record, Store, StoreError};
 use libp2p::Multiaddr;
 
 use super::Engine;
+use crate::device::Connection;
 
 const ADDRESSES: Tag = [0; TAG_BYTES];
 
@@ -29,6 +30,8 @@ pub(super) struct Peers {
     /// For connected peers, the space behind each of their tags.
     tags: HashMap<(DeviceId, Tag), SpaceId>,
     known: BTreeMap<DeviceId, Vec<Multiaddr>>,
+    /// Connected members that were told where this device listens.
+    told: BTreeSet<DeviceId>,
     /// What waits to be sent to each connected peer: for which space (none for addresses), how many bytes.
     queued: BTreeMap<DeviceId, VecDeque<(Option<SpaceId>, usize)>>,
 }
@@ -52,6 +55,7 @@ impl Peers {
             spaces: spaces.copied().collect(),
             tags: HashMap::new(),
             known,
+            told: BTreeSet::new(),
             queued: BTreeMap::new(),
         })
     }
@@ -81,6 +85,15 @@ impl Peers {
         }
     }
 
+    /// Who is connected, and how.
+    pub(super) fn connections(&self) -> Vec<Connection> {
+        let connected = self.connected.iter();
+        let connection = |(peer, (address, transport)): (&DeviceId, &(Multiaddr, Transport))| {
+            Connection { peer: *peer, address: address.clone(), transport: *transport }
+        };
+        connected.map(connection).collect()
+    }
+
     fn up(&mut self, peer: DeviceId, address: Multiaddr, transport: Transport) {
         self.connected.insert(peer, (address, transport));
         for space in &self.spaces {
@@ -91,6 +104,7 @@ impl Peers {
     fn down(&mut self, peer: DeviceId) {
         self.connected.remove(&peer);
         self.queued.remove(&peer);
+        self.told.remove(&peer);
         self.tags.retain(|(of, _), _| *of != peer);
     }
 }
@@ -101,7 +115,7 @@ impl Engine {
             NetworkEvent::PeerUp { peer, address, transport } => {
                 tracing::info!(peer = %peer.short(), %address, "connected");
                 self.peers.up(peer, address, transport);
-                self.tell_addresses(peer);
+                self.tell_addresses();
                 self.tell_all(|| Event::PeerUp { peer });
             }
             NetworkEvent::PeerDown { peer } => {
@@ -113,9 +127,8 @@ impl Engine {
             NetworkEvent::Sent { peer, bytes } => self.sent(peer, bytes),
             NetworkEvent::Listening { address } => {
                 tracing::info!(%address, "listening");
-                for peer in self.peers.connected.keys().copied().collect::<Vec<_>>() {
-                    self.tell_addresses(peer);
-                }
+                self.peers.told.clear();
+                self.tell_addresses();
             }
         }
     }
@@ -169,16 +182,20 @@ impl Engine {
         }
     }
 
-    fn tell_addresses(&mut self, peer: DeviceId) {
-        // Where a device can be found is for those whom it shares a space with.
-        if !self.is_member_somewhere(&peer) && self.joins.is_empty() {
-            return;
-        }
+    /// Tells connected members where this device can be found, those who don't know yet.
+    pub(super) fn tell_addresses(&mut self) {
+        let connected = self.peers.connected.keys().filter(|peer| !self.peers.told.contains(peer));
+        let members: Vec<_> =
+            connected.filter(|peer| self.is_member_somewhere(peer)).copied().collect();
         let addresses = self.network.listen_addresses();
         let addresses: Vec<_> = addresses.iter().map(Multiaddr::to_string).collect();
         let mut frame = ADDRESSES.to_vec();
         codec::encode_onto(&addresses, &mut frame);
-        self.send_frame(None, peer, Bytes::from(frame));
+        let frame = Bytes::from(frame);
+        for peer in members {
+            self.peers.told.insert(peer);
+            self.send_frame(None, peer, frame.clone());
+        }
     }
 
     fn hear_addresses(&mut self, peer: DeviceId, bytes: &[u8]) {

@@ -1,7 +1,7 @@
 //! The threads that read and merge, so that the engine never waits for either.
 
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use driftline_storage::{SledEngine, Store};
 
@@ -9,9 +9,12 @@ use super::replica::Replica;
 
 const THREADS: usize = 2;
 
+/// Something that reads the store.
+type Reading = dyn FnOnce(&Store<SledEngine>) + Send;
+
 enum Task {
     Work(Arc<Replica>),
-    Run(Box<dyn FnOnce(&Store<SledEngine>) + Send>),
+    Run(Box<Reading>),
 }
 
 /// A few threads that take tasks. Tasks of one document never run at the same time: a replica is handed over when
@@ -23,17 +26,17 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Starts the threads; they end when the last handle to the pool is gone.
-    pub(super) fn start(store: Arc<Store<SledEngine>>) -> Self {
+    pub(super) fn start(store: &Arc<Store<SledEngine>>) -> (Self, Vec<JoinHandle<()>>) {
         let (sender, tasks) = crossbeam_channel::unbounded();
-        for number in 0..THREADS {
+        let start = |number| {
             let (tasks, store) = (tasks.clone(), store.clone());
             let run = move || work(&tasks, &store);
             let started = thread::Builder::new().name(format!("merge-{number}")).spawn(run);
-            if let Err(error) = started {
-                tracing::error!(%error, "a merging thread did not start");
-            }
-        }
-        Self { tasks: sender }
+            let failed = |error: &_| tracing::error!(%error, "a merging thread did not start");
+            started.inspect_err(failed).ok()
+        };
+        let threads = (0..THREADS).filter_map(start).collect();
+        (Self { tasks: sender }, threads)
     }
 
     /// Runs something that reads the store.

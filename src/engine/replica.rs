@@ -1,7 +1,7 @@
 //! An open document: what the app's handles and the engine share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use driftline_core::document::{ApplyError, OpenDocument};
@@ -61,6 +61,8 @@ pub(crate) struct Replica {
     /// How many updates were written on the chain in this run.
     edits: Arc<AtomicU64>,
     access: AtomicU8,
+    /// Whether what the store held is in.
+    loaded: AtomicBool,
     /// Whether entries of others come in by themselves; they don't on a branch.
     follows: bool,
     work: Mutex<Work>,
@@ -71,6 +73,13 @@ pub(crate) struct Replica {
 pub(crate) struct Handle {
     pub(crate) replica: Arc<Replica>,
     pub(crate) inbox: Inbox,
+}
+
+/// What the engine holds: the replica until the app's letting go has been dealt with, so that it misses nothing
+/// that is in the log by then.
+pub(super) struct Open {
+    pub(super) replica: Arc<Replica>,
+    pub(super) handle: Weak<Handle>,
 }
 
 #[derive(Default)]
@@ -116,6 +125,7 @@ impl Replica {
             open,
             edits,
             access: AtomicU8::new(access as u8),
+            loaded: AtomicBool::new(false),
             follows,
             work: Mutex::default(),
             watchers: Mutex::default(),
@@ -147,9 +157,14 @@ impl Replica {
         self.follows
     }
 
-    /// Whether entries wait to be brought in.
+    /// Whether what the store held when it was opened is in.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Acquire)
+    }
+
+    /// Whether entries that the log holds are not all in.
     pub(super) fn is_behind(&self) -> bool {
-        lock(&self.work).scheduled
+        lock(&self.work).scheduled || !self.is_loaded()
     }
 
     /// A queue that hears of every change from now on.
@@ -243,7 +258,9 @@ impl Replica {
         if !log.snapshot.state.is_empty() {
             self.open.apply(&[&log.snapshot.state])?;
         }
-        Ok(self.open.apply(&updates(log.segments.iter()))?)
+        self.open.apply(&updates(log.segments.iter()))?;
+        self.loaded.store(true, Ordering::Release);
+        Ok(())
     }
 
     fn bring_in(&self, arrivals: Vec<Arrival>) {

@@ -1,7 +1,7 @@
 //! What the app asks of the engine.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use driftline_core::document::Label;
@@ -15,8 +15,9 @@ use driftline_storage::{Record, Snapshot};
 use tokio::sync::{oneshot, watch};
 
 use super::inbox::Input;
-use super::replica::{Access, Handle, LoadError, Replica};
+use super::replica::{Access, Handle, LoadError, Open, Replica};
 use super::{Engine, Slot};
+use crate::device::Connection;
 use crate::document::Level;
 
 type Reply<T> = oneshot::Sender<T>;
@@ -31,6 +32,7 @@ pub(crate) enum Request {
     Reached { replica: Arc<Replica>, update: u64, level: Level, reply: Reply<bool> },
     CaughtUp { space: SpaceId, reply: Reply<()> },
     Status { space: SpaceId, reply: Reply<Option<SpaceStatus>> },
+    Connections { reply: Reply<Vec<Connection>> },
     News { space: SpaceId, reply: Reply<Option<watch::Receiver<u64>>> },
 }
 
@@ -63,6 +65,7 @@ impl Engine {
             Request::Reached { replica, update, level, reply } => {
                 if let Some(slot) = self.spaces.get_mut(&replica.space) {
                     let edit = (replica.chain, update);
+                    slot.space.hasten(&replica.chain);
                     slot.waiters.wait_for_edit(edit, level, reply, &slot.space);
                 }
             }
@@ -74,6 +77,7 @@ impl Engine {
             Request::Status { space, reply } => {
                 _ = reply.send(self.spaces.get(&space).map(|slot| slot.space.status()));
             }
+            Request::Connections { reply } => _ = reply.send(self.peers.connections()),
             Request::News { space, reply } => {
                 _ = reply.send(self.spaces.get(&space).map(|slot| slot.news.subscribe()));
             }
@@ -133,6 +137,7 @@ impl Engine {
             Outcome::Joined(space) => {
                 let replies = self.joins.remove(&id).map(|join| join.replies).unwrap_or_default();
                 self.add_space(*space, effects);
+                self.tell_addresses();
                 replies.into_iter().for_each(|reply| _ = reply.send(Ok(id)));
             }
             Outcome::Refused(refusal) => {
@@ -163,11 +168,13 @@ impl Engine {
         let document = label.document(&space);
         let slot = self.spaces.get_mut(&space)?;
         let open = self.open.entry(document).or_default();
-        open.retain(|handle| handle.strong_count() > 0);
-        let open_handles: Vec<_> = open.iter().filter_map(Weak::upgrade).collect();
+        let open_handles: Vec<_> = open.iter().filter_map(|open| open.handle.upgrade()).collect();
         let main = open_handles.iter().find(|handle| handle.replica.follows());
         if let Some(main) = main.filter(|_| !branch) {
-            return Some(Opening { handle: main.clone(), loaded: None });
+            let (handle, replica) = (main.clone(), main.replica.clone());
+            // While somebody else's opening is under way, loading again is the simplest way to wait for it.
+            let loaded = (!replica.is_loaded()).then(|| self.load_replica(replica));
+            return Some(Opening { handle, loaded });
         }
         let taken: BTreeSet<_> = open_handles.iter().map(|handle| handle.replica.chain).collect();
         let author = slot.space.author(label, &taken, now, &mut self.rng);
@@ -181,7 +188,7 @@ impl Engine {
         let replica =
             Arc::new(Replica::new(space, document, written, access, !branch, &self.inbox));
         let handle = Arc::new(Handle { replica: replica.clone(), inbox: self.inbox.clone() });
-        open.push(Arc::downgrade(&handle));
+        open.push(Open { replica: replica.clone(), handle: Arc::downgrade(&handle) });
         Some(Opening { handle, loaded: Some(self.load_replica(replica)) })
     }
 
@@ -199,7 +206,7 @@ impl Engine {
     /// The app let go of a document: keep its state, so that it opens quickly the next time.
     pub(super) fn document_closed(&mut self, replica: &Arc<Replica>) {
         let Some(open) = self.open.get_mut(&replica.document) else { return };
-        open.retain(|handle| handle.strong_count() > 0);
+        open.retain(|open| !Arc::ptr_eq(&open.replica, replica));
         if open.is_empty() {
             self.open.remove(&replica.document);
             self.snapshot(replica);
@@ -208,10 +215,11 @@ impl Engine {
 
     /// Keeps the state of every open document, before the device closes.
     pub(super) fn snapshot_open_documents(&mut self) {
-        let handles: Vec<_> = self.open.values().flatten().filter_map(Weak::upgrade).collect();
-        for handle in handles {
-            if let Some(frontier) = self.to_snapshot(&handle.replica) {
-                self.keep_snapshot(handle.replica.document, handle.replica.snapshot(frontier));
+        let open = self.open.values().flatten();
+        let replicas: Vec<_> = open.map(|open| open.replica.clone()).collect();
+        for replica in replicas {
+            if let Some(frontier) = self.to_snapshot(&replica) {
+                self.keep_snapshot(replica.document, replica.snapshot(frontier));
             }
         }
     }
@@ -220,6 +228,7 @@ impl Engine {
     fn snapshot(&mut self, replica: &Arc<Replica>) {
         let Some(frontier) = self.to_snapshot(replica) else { return };
         let (replica, inbox) = (replica.clone(), self.inbox.clone());
+        self.folding += 1;
         self.pool.run(move |_| {
             let snapshot = replica.snapshot(frontier);
             inbox.push(Input::Snapshot { document: replica.document, snapshot });
@@ -244,8 +253,7 @@ impl Engine {
 
     /// Tells open documents whether they may be edited.
     pub(super) fn set_access(&mut self) {
-        for handle in self.open.values().flatten().filter_map(Weak::upgrade) {
-            let replica = &handle.replica;
+        for replica in self.open.values().flatten().map(|open| &open.replica) {
             let writer = self.spaces.get(&replica.space).and_then(|slot| slot.space.role());
             let access = match (self.broken, writer.is_some_and(Role::writes)) {
                 (true, _) => Access::StoreFailed,

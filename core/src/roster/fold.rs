@@ -56,7 +56,7 @@ impl Roster {
     /// Takes in an admission; says whether anybody's standing changed. One that is not sound, or for
     /// another space, is passed over.
     pub fn take(&mut self, admission: Admission) -> bool {
-        let key = Hash::of("driftline admission key 1", &[&codec::encode(&admission)]);
+        let key = key(&admission);
         let ours = admission.certificate().space() == self.space();
         if !ours || self.admissions.contains_key(&key) || admission.verify().is_err() {
             return false;
@@ -65,6 +65,11 @@ impl Roster {
         let before = self.members.clone();
         self.fold();
         before != self.members
+    }
+
+    /// Whether `admission` was taken in before.
+    pub fn knows(&self, admission: &Admission) -> bool {
+        self.admissions.contains_key(&key(admission))
     }
 
     /// Whether `admission` would count, as far as this roster knows.
@@ -111,6 +116,10 @@ impl Roster {
             && self.member(&admission.witness()).is_some()
             && admission.at() <= certificate.expires()
     }
+}
+
+fn key(admission: &Admission) -> Hash {
+    Hash::of("driftline admission key 1", &[&codec::encode(admission)])
 }
 
 /// Lets the higher role stand, and of equal ones the earlier.

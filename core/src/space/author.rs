@@ -50,6 +50,8 @@ pub(super) struct Authors {
     /// Chains with entries that are not sealed yet.
     unsealed: BTreeSet<ChainId>,
     last_sealed: Option<SteadyTime>,
+    /// Whether somebody waits for one of them.
+    hastened: bool,
 }
 
 #[derive(Debug)]
@@ -74,7 +76,13 @@ impl Authors {
     /// When the edits that are waiting for one another should leave.
     pub(super) fn deadline(&self) -> Option<SteadyTime> {
         let waiting = !self.unsealed.is_empty();
-        waiting.then(|| self.last_sealed.map(|at| at + COALESCE).unwrap_or_default())
+        let last = self.last_sealed.filter(|_| !self.hastened);
+        waiting.then(|| last.map(|at| at + COALESCE).unwrap_or_default())
+    }
+
+    /// Whether something was written on that chain in this run.
+    pub(super) fn is_written(&self, chain: &ChainId) -> bool {
+        self.chains.get(chain).is_some_and(|author| author.updates > 0)
     }
 
     /// Whether edits of that document are not sealed yet.
@@ -117,6 +125,11 @@ impl Space {
         }
     }
 
+    /// Somebody waits for the last update on that chain to be saved: it does not wait for more.
+    pub fn hasten(&mut self, chain: &ChainId) {
+        self.authors.hastened |= self.authors.unsealed.contains(chain);
+    }
+
     pub(super) fn local_update(
         &mut self,
         document: DocumentId,
@@ -129,11 +142,12 @@ impl Space {
         self.add_entry(chain, EntryKind::UPDATE, update, context);
     }
 
-    /// Adds an entry to the roster's log.
+    /// Adds an entry to the roster's log, in the batch that is in the making.
     pub(super) fn add_to_roster(&mut self, payload: &[u8], context: &mut Context<'_>) {
         let taken = BTreeSet::new();
         let chain = self.chain_to_write(&Label::roster(), &taken, context.now, context.rng).chain;
         self.add_entry(chain, EntryKind::ADMISSION, payload, context);
+        self.seal(chain, context);
     }
 
     /// Seals what is waiting, unless it should wait a little for more.
@@ -149,6 +163,7 @@ impl Space {
             self.seal(chain, context);
         }
         self.authors.last_sealed = Some(context.now.steady);
+        self.authors.hastened = false;
     }
 
     fn chain_to_write(

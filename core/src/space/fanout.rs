@@ -75,22 +75,26 @@ impl Space {
         peers: &[DeviceId],
         context: &mut Context<'_>,
     ) {
-        let Some(last) = group.last() else { return };
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { return };
         let receivers = |peer: &&DeviceId| {
-            let live = self.sessions.get(*peer).is_some_and(super::Session::is_live);
-            live && last.origin != Some(**peer)
+            let Some(session) = self.sessions.get(*peer) else { return false };
+            let brought = group.iter().all(|accepted| session.brought(accepted, **peer));
+            session.is_live() && !brought
         };
         let to: Vec<_> = peers.iter().filter(receivers).copied().collect();
-        let told = |peer: &DeviceId| self.sessions[peer].outbound.told;
-        let Some(from) = to.iter().map(told).min() else { return };
-        // One frame serves all. For those who were told more, it begins a little early.
-        let frame = self.group_message(group, Stretch { from, upto: last.feed }).frame(self.tag);
+        if to.is_empty() {
+            return;
+        }
+        // One frame serves all, so it claims what is in it and no more: who was passed over before, as
+        // the origin, hears so first.
+        let stretch = Stretch { from: first.feed - 1, upto: last.feed };
+        for peer in &to {
+            self.tell_position(*peer, stretch.from, context);
+        }
+        let frame = self.group_message(group, stretch).frame(self.tag);
         for peer in &to {
             let Some(session) = self.sessions.get_mut(peer) else { continue };
-            if session.outbound.told == self.acked.get(peer).copied().unwrap_or_default() {
-                session.outbound.progress = context.now.steady;
-            }
-            session.outbound.told = last.feed;
+            session.outbound.advance(last.feed, context.now.steady);
             session.queued += frame.len();
             if session.queued > HIGH_WATER {
                 tracing::info!(peer = %peer.short(), "a slow reader: it catches up later");
@@ -98,6 +102,16 @@ impl Space {
             }
         }
         context.effects.push(Effect::Send { to, frame });
+    }
+
+    /// Tells a live peer that it lacks nothing up to a place in the feed: what it was not sent came from it.
+    pub(super) fn tell_position(&mut self, peer: DeviceId, upto: u64, context: &mut Context<'_>) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let from = session.outbound.told;
+        if session.is_live() && from < upto {
+            session.outbound.advance(upto, context.now.steady);
+            self.send(peer, &Message::Position(Stretch { from, upto }), context);
+        }
     }
 
     fn group_message(&self, group: &[Arc<Accepted>], stretch: Stretch) -> Message {

@@ -47,11 +47,19 @@ impl DocumentLog {
     }
 
     /// A chain got longer, or began.
-    pub(super) fn grow(&mut self, chain: ChainId, author: DeviceId, tip: Tip, feed: u64) {
+    pub(super) fn grow(
+        &mut self,
+        chain: ChainId,
+        author: DeviceId,
+        tip: Tip,
+        feed: u64,
+    ) -> &mut Chain {
         self.changed = feed;
         let start = Point { number: 0, hash: Hash(chain.0) };
         let begun = Chain { author, tip, written: 0, saved: start, state: ChainState::Open };
-        self.chains.entry(chain).or_insert(begun).tip = tip;
+        let chain = self.chains.entry(chain).or_insert(begun);
+        chain.tip = tip;
+        chain
     }
 
     /// What was accepted is written now.
@@ -84,14 +92,30 @@ impl DocumentLog {
     pub(super) fn covers(&self, offered: &Frontier, except: impl Fn(&ChainId) -> bool) -> bool {
         offered.iter().all(|(id, point)| {
             let held = self.chains.get(id);
-            held.is_some_and(|chain| {
-                chain.tip.number >= point.number || chain.state == ChainState::Forked
-            }) || except(id)
+            held.is_some_and(|chain| chain.covers(point)) || except(id)
         })
+    }
+
+    /// What to say is held to somebody who offers this: all, but for chains that went another way there.
+    /// Those have to be seen from the start, so that it shows.
+    pub(super) fn frontier_for(&self, offered: &Frontier) -> Frontier {
+        let contradicts = |id: &ChainId, chain: &Chain| {
+            let end = offered.get(id).filter(|point| point.number == chain.tip.number);
+            end.is_some_and(|point| !chain.covers(point))
+        };
+        let told = self.chains.iter().filter(|(id, chain)| !contradicts(id, chain));
+        told.map(|(id, chain)| (*id, chain.tip.point())).collect()
     }
 }
 
 impl Chain {
+    /// Whether the chain up to that entry is here, as far as numbers tell, and hashes of one number.
+    fn covers(&self, point: &Point) -> bool {
+        self.state == ChainState::Forked
+            || self.tip.number > point.number
+            || self.tip.point() == *point
+    }
+
     /// The change that stores this chain's end.
     pub(super) fn change(&self, document: DocumentId, chain: ChainId, feed: u64) -> Change {
         let record = ChainRecord { tip: self.tip, feed, state: self.state };

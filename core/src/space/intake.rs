@@ -16,7 +16,8 @@ use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::log::{EntryKind, Link, MAX_SEGMENT_BYTES, Segment, SegmentError, Tip};
 use crate::roster::{Admission, Role};
 
-/// Foreign segments that passed every check but the signature's, by chain.
+/// Foreign segments that passed every check but the signature's, by chain; those of one chain all from
+/// one peer.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     chains: BTreeMap<ChainId, Vec<Staged>>,
@@ -35,6 +36,7 @@ struct Staged {
 
 /// What a chain looks like to the next segment of it.
 struct Held {
+    document: DocumentId,
     author: DeviceId,
     tip: Tip,
 }
@@ -67,6 +69,7 @@ impl Space {
         let mut complete = true;
         for segment in segments {
             let chain = segment.chain;
+            self.settle_others(peer, chain, context);
             let fate = self.stage(peer, document, segment)?;
             complete &= fate != Fate::Gap;
             let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
@@ -93,6 +96,16 @@ impl Space {
         }
     }
 
+    /// Checks what somebody else sent of a chain: a forgery must not speak against the truth.
+    fn settle_others(&mut self, peer: DeviceId, chain: ChainId, context: &mut Context<'_>) {
+        let of_others = |staged: &mut Vec<Staged>| staged.iter().any(|staged| staged.from != peer);
+        if self.intake.chains.get_mut(&chain).is_some_and(of_others)
+            && let Some(staged) = self.intake.chains.remove(&chain)
+        {
+            self.settle_chain(chain, staged, context);
+        }
+    }
+
     fn learn_label(&mut self, document: DocumentId, label: &Label) -> Result<(), PeerFault> {
         if !label.is_sound() || label.document(&self.id) != document {
             return Err(PeerFault::Label);
@@ -110,6 +123,9 @@ impl Space {
     ) -> Result<Fate, PeerFault> {
         let chain = segment.chain;
         let Some(held) = self.held(document, &segment)? else { return Ok(Fate::Gap) };
+        if held.document != document {
+            return Err(SegmentError::WrongHead.into());
+        }
         if self.chain(&document, &chain).is_some_and(|chain| chain.state == ChainState::Forked) {
             return Ok(Fate::Fine);
         }
@@ -119,10 +135,12 @@ impl Space {
         if segment.before().number > held.tip.number {
             return Ok(Fate::Gap);
         }
-        let Some(fresh) = segment.after(held.tip.number).map_err(SegmentError::from)? else {
+        let Some(fresh) = segment.after(held.tip.number)? else {
             return self.compare_end(document, &held, &segment);
         };
-        if fresh.before().hash != held.tip.hash {
+        // While this device writes a chain, nobody else can know more of it: somebody has its key.
+        let written_here = self.authors.is_written(&chain);
+        if fresh.before().hash != held.tip.hash || written_here {
             return self.check_fork(document, &held, &fresh);
         }
         let tip = fresh.walk(held.tip.time)?;
@@ -136,17 +154,19 @@ impl Space {
     fn held(&self, document: DocumentId, segment: &Segment) -> Result<Option<Held>, PeerFault> {
         if let Some(last) = self.intake.chains.get(&segment.chain).and_then(|staged| staged.last())
         {
-            return Ok(Some(Held { author: last.author, tip: last.tip }));
+            let Staged { document, author, tip, .. } = *last;
+            return Ok(Some(Held { document, author, tip }));
         }
         if let Some(chain) = self.chain(&document, &segment.chain) {
-            return Ok(Some(Held { author: chain.author, tip: chain.tip }));
+            let (author, tip) = (chain.author, chain.tip);
+            return Ok(Some(Held { document, author, tip }));
         }
         let Link::Opens(head) = &segment.link else { return Ok(None) };
         if head.id() != segment.chain || head.document != document {
             return Err(SegmentError::WrongHead.into());
         }
         let tip = Tip::start(segment.chain, head.opened);
-        Ok(Some(Held { author: head.device, tip }))
+        Ok(Some(Held { document, author: head.device, tip }))
     }
 
     fn may_write(&self, document: DocumentId, author: &DeviceId) -> bool {
@@ -191,8 +211,7 @@ impl Space {
     }
 
     fn settle_chain(&mut self, chain: ChainId, staged: Vec<Staged>, context: &mut Context<'_>) {
-        let mut groups = grouped(staged).into_iter();
-        while let Some(group) = groups.next() {
+        for group in grouped(staged) {
             let last = group.last().expect("a group is never empty");
             if last.segment.verify(&last.author, &last.tip).is_ok() {
                 self.accept_joined(group, context);
@@ -246,10 +265,8 @@ fn grouped(staged: Vec<Staged>) -> Vec<Vec<Staged>> {
     let mut groups: Vec<Vec<Staged>> = Vec::new();
     let mut bytes = 0;
     for next in staged {
-        let same_source =
-            |group: &Vec<Staged>| group.last().map(|last| last.from) == Some(next.from);
         bytes += next.segment.body.len();
-        match groups.last_mut().filter(|group| bytes <= MAX_SEGMENT_BYTES && same_source(group)) {
+        match groups.last_mut().filter(|_| bytes <= MAX_SEGMENT_BYTES) {
             Some(group) => group.push(next),
             None => {
                 bytes = next.segment.body.len();

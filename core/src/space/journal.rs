@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::effect::{Arrival, Change, Effect, Notice, Position};
+use super::effect::{Arrival, ChainState, Change, Effect, Notice, Position};
 use super::index::DocumentLog;
 use super::{ChainRecord, Context, Space};
 use crate::document::Label;
@@ -38,7 +38,7 @@ pub(super) struct Accepted {
     pub(super) document: DocumentId,
     pub(super) segment: Arc<Segment>,
     pub(super) tip: Tip,
-    /// The peer that it came from; it needs no copy.
+    /// The peer that it came from.
     pub(super) origin: Option<DeviceId>,
 }
 
@@ -72,6 +72,11 @@ impl Journal {
     /// The batch that holds what is added now.
     pub(super) fn current(&self) -> u64 {
         self.issued + 1
+    }
+
+    /// The last batch that anything was put into.
+    pub(super) fn latest(&self) -> u64 {
+        self.issued + u64::from(self.is_dirty())
     }
 
     /// The last batch handed out.
@@ -130,8 +135,12 @@ impl Space {
         if let Link::Opens(head) = &segment.link {
             self.journal.add(Change::Head(head.clone()));
         }
-        log.grow(segment.chain, author, tip, feed);
-        let state = log.chains[&segment.chain].state;
+        let chain = log.grow(segment.chain, author, tip, feed);
+        if author == self.me && origin.is_some() {
+            // A peer has more of it than this device: who knows how much more there was.
+            chain.state = ChainState::Retired;
+        }
+        let state = chain.state;
         self.journal.add(Change::Segment { document, segment: segment.clone() });
         let record = ChainRecord { tip, feed, state };
         self.journal.add(Change::Chain { document, chain: segment.chain, record });
@@ -173,6 +182,7 @@ impl Space {
             self.journal.feed.saved = accepted.feed;
         }
         self.acknowledge(context);
+        self.welcome(context);
         context.effects.push(Effect::Notify(Notice::Progress));
     }
 }

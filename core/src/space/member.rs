@@ -2,6 +2,7 @@
 
 use super::effect::{Effect, Notice, PeerFault};
 use super::message::{Message, Refusal};
+use super::session::PATIENCE;
 use super::{Context, Space};
 use crate::codec;
 use crate::id::DeviceId;
@@ -78,15 +79,27 @@ impl Space {
             self.add_to_roster(&codec::encode(&admission), context);
             self.take_admissions(vec![admission], context);
         }
-        let genesis = self.roster.genesis().clone();
-        let admissions = self.roster.admissions();
-        self.send(peer, &Message::Welcome { genesis, admissions }, context);
+        self.joiners.insert(peer, self.journal.latest());
+    }
+
+    /// Welcomes who is in by a word that would survive a power cut.
+    pub(super) fn welcome(&mut self, context: &mut Context<'_>) {
+        let journal = &self.journal;
+        let ready: Vec<_> =
+            self.joiners.extract_if(.., |_, batch| journal.is_saved(*batch)).collect();
+        for (peer, _) in ready {
+            let genesis = self.roster.genesis().clone();
+            let admissions = self.roster.admissions();
+            self.send(peer, &Message::Welcome { genesis, admissions }, context);
+        }
     }
 
     /// A peer does not know this device as a member: show it what let it in.
     fn introduce(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+        let now = context.now.steady;
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if !std::mem::replace(&mut session.introduced, true) {
+        if session.introduced.is_none_or(|at| now.since(at) >= PATIENCE) {
+            session.introduced = Some(now);
             let admissions = self.roster.admissions();
             self.send(peer, &Message::Introduce(admissions), context);
         }
@@ -99,7 +112,14 @@ impl Space {
         context: &mut Context<'_>,
     ) {
         admissions.truncate(MAX_ADMISSIONS);
-        self.take_admissions(admissions, context);
+        admissions.retain(|admission| !self.roster.knows(admission));
+        self.take_admissions(admissions.clone(), context);
+        // The member who countersigned may have lost its entry: whoever learns it here keeps it for all.
+        for admission in admissions {
+            if self.roster.would_admit(&admission) {
+                self.add_to_roster(&codec::encode(&admission), context);
+            }
+        }
         self.open_session(peer, context);
     }
 

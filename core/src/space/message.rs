@@ -71,7 +71,7 @@ pub(super) struct Open {
     pub(super) head: Position,
     /// How far the sender has saved the receiver's feed.
     pub(super) seen: Option<Position>,
-    /// Whether the sender has the receiver's `Open`.
+    /// Whether the sender has the receiver's `Open`. If not, it wants an answer.
     pub(super) heard: bool,
 }
 

@@ -113,7 +113,7 @@ impl Space {
                 log.covers(&offered, |chain| refused.contains_key(chain))
             };
             if !log.is_some_and(covers) {
-                let held = log.map(super::DocumentLog::frontier).unwrap_or_default();
+                let held = log.map(|log| log.frontier_for(&offered)).unwrap_or_default();
                 want.push((document, held));
                 missing.push((label, document, offered));
             }
@@ -207,9 +207,9 @@ impl Space {
     /// Offers again what was not answered or not acknowledged for too long.
     pub(super) fn repair(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         let now = context.now.steady;
-        let acked = self.acked.get(&peer).copied().unwrap_or_default();
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         let outbound = &mut session.outbound;
+        let acked = outbound.acked;
         let late = match outbound.mode {
             Mode::Offered { since, .. } => now.since(since) >= PATIENCE,
             Mode::Live => acked < outbound.told && now.since(outbound.progress) >= PATIENCE,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::effect::{Change, Effect, Notice, PeerFault, Position};
+use super::journal::Accepted;
 use super::message::{Message, Open, Stretch, VERSION};
 use super::{Context, Space};
 use crate::clock::SteadyTime;
@@ -28,8 +29,10 @@ pub(super) struct Session {
     /// Whether the peer has this device's `Open`.
     heard: bool,
     opened: SteadyTime,
-    /// Whether this device told the peer what let it in.
-    pub(super) introduced: bool,
+    /// The end of this device's feed when the session began. What the peer sent before, it may have lost.
+    began: u64,
+    /// When this device last told the peer what let it in.
+    pub(super) introduced: Option<SteadyTime>,
     /// Bytes handed over for sending that are not on their way yet.
     pub(super) queued: usize,
     /// How far the peer had saved this feed when that was last stored.
@@ -73,6 +76,9 @@ pub(super) struct Outbound {
     pub(super) mode: Mode,
     /// Everything of the feed up to here has been sent, or the peer had it.
     pub(super) told: u64,
+    /// What the peer acknowledged in this session. It may be less than what it did before: a peer notes
+    /// lazily how far it followed, and goes by its notes after a crash.
+    pub(super) acked: u64,
     /// When the peer last acknowledged something, or had nothing to acknowledge.
     pub(super) progress: SteadyTime,
     /// Documents to read for the peer, and what it holds of them.
@@ -97,12 +103,13 @@ pub(super) enum Mode {
 }
 
 impl Session {
-    fn new(now: SteadyTime) -> Self {
+    fn new(now: SteadyTime, began: u64) -> Self {
         Self {
             theirs: None,
             heard: false,
             opened: now,
-            introduced: false,
+            began,
+            introduced: None,
             queued: 0,
             persisted_ack: 0,
             next_housekeeping: now + HOUSEKEEPING,
@@ -110,6 +117,7 @@ impl Session {
             outbound: Outbound {
                 mode: Mode::Unopened,
                 told: 0,
+                acked: 0,
                 progress: now,
                 queue: VecDeque::new(),
                 reading: false,
@@ -119,6 +127,11 @@ impl Session {
 
     pub(super) fn is_live(&self) -> bool {
         matches!(self.outbound.mode, Mode::Live)
+    }
+
+    /// Whether an entry of this device's feed came from the peer, so that the peer needs no copy.
+    pub(super) fn brought(&self, accepted: &Accepted, peer: DeviceId) -> bool {
+        accepted.origin == Some(peer) && accepted.feed > self.began
     }
 
     /// Whether the two have told one another where they are.
@@ -133,6 +146,8 @@ impl Session {
 
 impl Space {
     pub(super) fn peer_up(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+        // What came in before does not count as sent in the session that begins.
+        self.settle_intake(context);
         self.connected.insert(peer);
         self.sessions.remove(&peer);
         self.open_session(peer, context);
@@ -140,6 +155,7 @@ impl Space {
 
     pub(super) fn peer_down(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         self.connected.remove(&peer);
+        self.joiners.remove(&peer);
         if self.sessions.remove(&peer).is_some() {
             context.effects.push(Effect::Notify(Notice::Peers));
         }
@@ -149,8 +165,9 @@ impl Space {
     pub(super) fn open_session(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         let connected = self.connected.contains(&peer) && !self.sessions.contains_key(&peer);
         if connected && peer != self.me && self.roster.member(&peer).is_some() {
-            self.sessions.insert(peer, Session::new(context.now.steady));
-            self.send_open(peer, context);
+            let began = self.journal.feed().accepted;
+            self.sessions.insert(peer, Session::new(context.now.steady, began));
+            self.send_open(peer, false, context);
             context.effects.push(Effect::Notify(Notice::Peers));
         }
     }
@@ -178,12 +195,13 @@ impl Space {
                 Inbound { received, persisted, head: head.number, ..Inbound::default() };
         }
         if matches!(session.outbound.mode, Mode::Unopened) {
-            session.outbound.told = theirs.map_or(0, |seen| seen.number);
+            let saved = theirs.map_or(0, |seen| seen.number);
+            session.outbound.told = saved;
             session.outbound.mode = Mode::Behind;
-            self.on_saved(peer, theirs.map_or(0, |seen| seen.number), context);
+            self.on_saved(peer, saved, context);
         }
         if !heard {
-            self.send_open(peer, context);
+            self.send_open(peer, true, context);
         }
         context.effects.push(Effect::Notify(Notice::Peers));
         Ok(())
@@ -200,7 +218,8 @@ impl Space {
     /// Moves each session's place in its peer's feed as far as what came in allows.
     pub(super) fn settle_claims(&mut self) {
         let mut moved = Vec::new();
-        for (peer, session) in &mut self.sessions {
+        // Where to go on from is known with the peer's `Open`, which may have been overtaken.
+        for (peer, session) in self.sessions.iter_mut().filter(|(_, session)| session.is_open()) {
             let inbound = &mut session.inbound;
             inbound.settle_offer(&self.index);
             if inbound.advance() {
@@ -232,13 +251,11 @@ impl Space {
             {
                 saved = Some(received);
             }
-            if let Some(received) = saved {
-                if let Some(incarnation) = session.theirs
-                    && session.inbound.refused.is_empty()
-                {
-                    // What was refused has to be asked for again when the two meet anew.
-                    self.seen.insert(*peer, Position { incarnation, number: received });
-                }
+            // Nothing of what holds refused entries is acknowledged: they are to be sent again.
+            if let (Some(received), Some(incarnation)) = (saved, session.theirs)
+                && session.inbound.refused.is_empty()
+            {
+                self.seen.insert(*peer, Position { incarnation, number: received });
                 let frame = Message::Saved(received).frame(self.tag);
                 session.queued += frame.len();
                 context.effects.push(Effect::Send { to: vec![*peer], frame });
@@ -249,12 +266,15 @@ impl Space {
     /// The peer saved this device's feed up to a number.
     pub(super) fn on_saved(&mut self, peer: DeviceId, upto: u64, context: &mut Context<'_>) {
         let feed = self.journal.feed();
-        let acked = self.acked.entry(peer).or_default();
-        if upto > feed.accepted || upto < *acked {
+        if upto > feed.accepted {
             return;
         }
-        *acked = upto;
-        if let Some(session) = self.sessions.get_mut(&peer) {
+        let acked = self.acked.entry(peer).or_default();
+        *acked = upto.max(*acked);
+        if let Some(session) = self.sessions.get_mut(&peer)
+            && session.outbound.acked < upto
+        {
+            session.outbound.acked = upto;
             session.outbound.progress = context.now.steady;
         }
         context.effects.push(Effect::Notify(Notice::Progress));
@@ -288,21 +308,14 @@ impl Space {
         session.next_housekeeping = now + HOUSEKEEPING;
         let unanswered = !(session.heard && session.is_open());
         let stale = session.inbound.persisted < session.inbound.received;
-        let outbound = &mut session.outbound;
-        let stretch = Stretch { from: outbound.told, upto: feed.written };
-        let untold = matches!(outbound.mode, Mode::Live) && stretch.from < stretch.upto;
-        if untold {
-            outbound.told = stretch.upto;
-        }
         let reopen = unanswered && now.since(session.opened) >= HOUSEKEEPING * 2;
-        if untold {
-            self.send(peer, &Message::Position(stretch), context);
-        }
+        self.tell_position(peer, feed.written, context);
         if stale {
             self.persist_seen(peer);
         }
         if reopen {
-            self.send_open(peer, context);
+            // Also where only the peer's word is missing that it has this device's: it answers this.
+            self.send_open(peer, false, context);
         }
         self.persist_acked(peer);
         self.repair(peer, context);
@@ -317,10 +330,9 @@ impl Space {
         context.effects.push(Effect::Send { to: vec![peer], frame });
     }
 
-    fn send_open(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+    fn send_open(&mut self, peer: DeviceId, heard: bool, context: &mut Context<'_>) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         session.opened = context.now.steady;
-        let heard = session.is_open();
         let seen = self.seen.get(&peer).copied();
         let head = self.journal.head();
         let open = Open { oldest: VERSION, newest: VERSION, head, seen, heard };
@@ -349,6 +361,16 @@ impl Space {
     }
 }
 
+impl Outbound {
+    /// More was told. The peer's time to acknowledge begins, if it had acknowledged all before.
+    pub(super) fn advance(&mut self, told: u64, now: SteadyTime) {
+        if self.told == self.acked {
+            self.progress = now;
+        }
+        self.told = told;
+    }
+}
+
 impl Inbound {
     /// Whether all that the peer had when the session opened, or has offered since, is here.
     pub(super) fn is_caught_up(&self) -> bool {
@@ -371,9 +393,12 @@ impl Inbound {
         }
     }
 
-    /// Moves on over the claims that join what was received; says whether it did.
+    /// Moves on over the claims that join what was received; says whether there is something to
+    /// acknowledge.
     fn advance(&mut self) -> bool {
         let before = self.received;
+        // A peer that tells again what was received has missed that it was acknowledged.
+        let missed = self.claims.iter().any(|stretch| stretch.upto <= before);
         self.claims.sort_by_key(|stretch| stretch.from);
         for stretch in &self.claims {
             if stretch.from <= self.received {
@@ -381,6 +406,6 @@ impl Inbound {
             }
         }
         self.claims.retain(|stretch| stretch.upto > self.received);
-        self.received > before
+        missed || self.received > before
     }
 }

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use driftline::{Change, Device, DeviceOptions, Role};
 use driftline::yrs::GetString;
+use driftline::{Change, Device, DeviceOptions, PeerState, PeerStatus, Role};
 
 use super::peer::Peer;
 use super::typing::{ROOT, Typed};
@@ -44,10 +44,8 @@ pub(super) async fn whole_way_in(in_segment: usize, write: impl Fn(u64) -> Typed
     let mut peer = Peer::founder(1).await;
     let ticket = peer.ticket(Role::Writer);
     let me = bench.device.id();
-    let (space, ()) = tokio::join!(
-        bench.device.join(&ticket),
-        peer.run_until(|space| Peer::is_live(space, me)),
-    );
+    let (space, ()) =
+        tokio::join!(bench.device.join(&ticket), peer.run_until(|space| Peer::is_live(space, me)),);
     let document = space.expect("joined").document(DOCUMENT).await.expect("opened");
     let mut changes = document.changes();
 
@@ -82,10 +80,17 @@ pub(super) async fn forwarded(in_segment: usize, write: impl Fn(u64) -> Typed) -
         bench.device.join(&ticket),
         writer.run_until(|space| Peer::is_live(space, me)),
     );
-    drop(space);
+    let space = space.expect("joined");
     let mut reader = Peer::joining(2, &writer.ticket(Role::Reader), bench.device.addresses()).await;
-    reader.run_until(|space| Peer::is_live(space, me)).await;
-    writer.run_until(|space| space.is_caught_up() && Peer::is_live(space, me)).await;
+    loop {
+        let live = |peer: &PeerStatus| peer.state == PeerState::Live;
+        let peers = space.status().await.expect("open").peers;
+        if peers.len() == 2 && peers.iter().all(live) {
+            break;
+        }
+        writer.run_for(Duration::from_millis(50)).await;
+        reader.run_for(Duration::from_millis(50)).await;
+    }
 
     let (_, author) = writer.author(DOCUMENT);
     let typed = write(author.chain.client_id());

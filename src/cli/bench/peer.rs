@@ -42,7 +42,8 @@ pub(super) struct Peer {
 impl Peer {
     /// Begins a space of its own.
     pub(super) async fn founder(seed: u8) -> Self {
-        let (key, mut rng) = (Arc::new(DeviceKey::from_seed(&[seed; 32])), StdRng::seed_from_u64(1));
+        let (key, mut rng) =
+            (Arc::new(DeviceKey::from_seed(&[seed; 32])), StdRng::seed_from_u64(1));
         let genesis = Genesis::new("bench", &key, WallTime(0), &mut rng);
         let mut effects = Vec::new();
         let space = Space::found(genesis, key.clone(), [seed; 16], &mut effects);
@@ -126,15 +127,29 @@ impl Peer {
     /// Goes on with the network until something is so.
     pub(super) async fn run_until(&mut self, mut so: impl FnMut(&Space) -> bool) {
         while !so(&self.space) {
-            let event = tokio::time::timeout(Duration::from_millis(50), self.events.recv()).await;
-            self.now.steady = self.now.steady + Duration::from_millis(50);
-            match event {
-                Ok(Some(event)) => self.network_event(event),
-                Ok(None) => return,
-                Err(_) => self.feed(Event::Tick),
-            }
-            self.settle();
+            self.step().await;
         }
+    }
+
+    /// Goes on with the network for so long.
+    pub(super) async fn run_for(&mut self, time: Duration) {
+        let end = self.now.steady + time;
+        while self.now.steady < end {
+            self.step().await;
+        }
+    }
+
+    /// Deals with what comes in next, if something does soon.
+    async fn step(&mut self) {
+        let patience = Duration::from_millis(10);
+        let event = tokio::time::timeout(patience, self.events.recv()).await;
+        self.now.steady = self.now.steady + patience;
+        match event {
+            Ok(Some(event)) => self.network_event(event),
+            Ok(None) => {}
+            Err(_) => self.feed(Event::Tick),
+        }
+        self.settle();
     }
 
     /// Whether that device gets from this one what is new as it is written.
@@ -145,7 +160,12 @@ impl Peer {
 
     /// Writes updates into its log and gives the frames that a live session would carry, without sending them:
     /// so many updates in each segment.
-    pub(super) fn write(&mut self, name: &str, updates: &[Vec<u8>], in_segment: usize) -> Vec<Frame> {
+    pub(super) fn write(
+        &mut self,
+        name: &str,
+        updates: &[Vec<u8>],
+        in_segment: usize,
+    ) -> Vec<Frame> {
         let (label, author) = self.author(name);
         let document = label.document(&self.space.id());
         self.collected = Some(Vec::new());

@@ -18,21 +18,26 @@ pub(super) struct Figure {
     pub(super) met: bool,
 }
 
-/// Prints the figures, one JSON object each or as a table.
-pub(super) fn print(figures: &[Figure], json: bool) {
-    for figure in figures {
-        if json {
+/// Shows figures as they come in.
+pub(super) struct Report {
+    pub(super) json: bool,
+}
+
+impl Report {
+    /// Prints a figure, as a JSON object or in words.
+    pub(super) fn add(&self, figure: &Figure) {
+        if self.json {
             if let Ok(line) = serde_json::to_string(figure) {
                 println!("{line}");
             }
-            continue;
+            return;
         }
-        println!("{}", figure.work);
-        let baseline = figure.baseline.as_ref().map(|text| format!(" beside {text}"));
-        let ratio = figure.ratio.map(|ratio| format!(" = {ratio:.2} ×"));
+        let baseline = figure.baseline.as_ref().map(|text| format!(", beside {text}"));
+        let ratio = figure.ratio.map(|ratio| format!(": {ratio:.2} ×"));
         let (baseline, ratio) = (baseline.unwrap_or_default(), ratio.unwrap_or_default());
-        let verdict = if figure.met { "met" } else { "MISSED" };
-        println!("    {}{baseline}{ratio}   (wanted: {}; {verdict})", figure.measured, figure.wanted);
+        let verdict = if figure.met { "met" } else { "missed" };
+        println!("{}", figure.work);
+        println!("    {}{baseline}{ratio} (wanted: {}; {verdict})", figure.measured, figure.wanted);
     }
 }
 

@@ -6,8 +6,7 @@ use driftline::trace::{Trace, Transaction, Utf16Positions};
 use driftline::yrs::block::ClientID;
 use driftline::yrs::updates::decoder::Decode;
 use driftline::yrs::{
-    Doc, GetString, OffsetKind, Options, Text, TextRef, Transact,
-    TransactionMut, Update,
+    Doc, GetString, OffsetKind, Options, Text, TextRef, Transact, TransactionMut, Update,
 };
 
 /// The root that everything is typed into.
