@@ -1,18 +1,98 @@
 //! The command line: arguments in, words or JSON out.
+//!
+//! A command is a [`Request`](request::Request), carried out on a device by [`execute`], which says what it has to
+//! say as [`Output`](output::Output). Where that happens is for [`reach`] to find: in this process, or, when
+//! another has the folder, there, through the socket that [`control`] keeps. Only this process prints.
 
 mod arguments;
 mod bench;
+mod content;
+mod control;
 mod demo;
+mod error;
+mod execute;
+mod failure;
+mod logging;
+mod online;
+mod output;
+mod reach;
+mod report;
+mod request;
+mod screen;
+mod signals;
+mod words;
 
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use driftline::Device;
 
-/// Parses the arguments and runs what they say.
+use arguments::{Arguments, Command, DeviceCommand};
+use error::Error;
+use failure::Failure;
+use online::Kind;
+use report::Report;
+use request::Request;
+use screen::Screen;
+
+/// Parses the arguments and does what they say. Ends with 0, with 1 after a failure, or with 2 when the arguments
+/// make no sense.
 pub(crate) fn main() -> ExitCode {
-    let arguments = arguments::Arguments::parse();
-    match arguments.command {
-        arguments::Command::Demo(options) => demo::main(&options),
-        arguments::Command::Bench(options) => bench::main(&options),
+    let Arguments { data, json, command } = Arguments::parse();
+    match command {
+        Command::Demo(options) => demo::main(&options),
+        Command::Bench(options) => bench::main(&options),
+        Command::Device(command) => match run(data, json, command) {
+            Ok(()) => ExitCode::SUCCESS,
+            // As with `| head`: whoever reads has seen enough.
+            Err(Error::Write { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                Failure::of(&error).tell(json);
+                ExitCode::FAILURE
+            }
+        },
     }
+}
+
+fn run(data: Option<PathBuf>, json: bool, command: DeviceCommand) -> Result<(), Error> {
+    let folder = data.or_else(default_folder).ok_or(Error::NoDataFolder)?;
+    let folder = std::path::absolute(folder).map_err(|source| Error::System { source })?;
+    logging::start(if matches!(command, DeviceCommand::Anchor(_)) { "info" } else { "warn" });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|source| Error::System { source })?;
+    let mut screen = Screen::new(json);
+    runtime.block_on(async {
+        match command {
+            DeviceCommand::Init => init(folder, &mut screen).await,
+            DeviceCommand::Run(options) => {
+                online::stay(&folder, options, Kind::Device, &mut screen).await
+            }
+            DeviceCommand::Anchor(options) => {
+                online::stay(&folder, options, Kind::Anchor, &mut screen).await
+            }
+            DeviceCommand::Request(request) => reach::perform(&folder, request, &mut screen).await,
+        }
+    })
+}
+
+/// Where a user's device lives when nothing else is said.
+fn default_folder() -> Option<PathBuf> {
+    Some(directories::ProjectDirs::from("", "", "driftline")?.data_dir().to_owned())
+}
+
+async fn init(folder: PathBuf, screen: &mut Screen) -> Result<(), Error> {
+    if reach::has_device(&folder) {
+        return reach::perform(&folder, Request::Device, screen).await;
+    }
+    let device = Device::open(&folder).await?;
+    let report = Report::Device { device: device.id(), folder, existed: false };
+    device.close().await.map_err(|source| Error::Close { source })?;
+    screen.report(&report)
 }

@@ -26,7 +26,7 @@ pub struct Document {
     device: Device,
 }
 
-/// Why a document can't be edited now. Nothing was changed.
+/// Why a document can't be edited now. Nothing was changed, but for [`TooLarge`](Self::TooLarge).
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum EditError {
     /// This device may read the space, not write in it.
@@ -43,6 +43,9 @@ pub enum EditError {
     /// The document broke while entries of others were brought in.
     #[error("the document broke while others' edits were brought in: close it and open it again")]
     Broken,
+    /// An edit was made that is larger than 8 MiB, and can't be kept: it shows in this copy of the document alone.
+    #[error("the edit is larger than 8 MiB and can't be kept: close the document, open it again, and edit in smaller steps")]
+    TooLarge,
 }
 
 /// Why an edit will not get where it was waited for.
@@ -119,23 +122,21 @@ impl Document {
     /// wait for anything; what it changed is one edit. If it panics, what it did until then stands.
     ///
     /// # Errors
-    /// [`EditError`], before the closure is run.
+    /// [`EditError`], before the closure is run; only [`EditError::TooLarge`] shows afterwards.
     pub fn edit<T>(
         &self,
         change: impl FnOnce(&mut TransactionMut<'_>) -> T,
     ) -> Result<Edit<T>, EditError> {
-        match self.handle.replica.access() {
-            Access::Writable => {}
-            Access::ReadOnly => return Err(EditError::ReadOnly),
-            Access::StoreFailed => return Err(EditError::StoreFailed),
-            Access::Broken => return Err(EditError::Broken),
-        }
+        self.may_edit()?;
         if !self.handle.inbox.has_room() {
             return Err(EditError::Busy);
         }
         let mut txn = self.doc().transact_mut();
         let output = change(&mut txn);
         drop(txn);
+        if self.handle.replica.access() == Access::TooLarge {
+            return Err(EditError::TooLarge);
+        }
         let update = self.handle.replica.edits();
         Ok(Edit { output, handle: self.handle.clone(), device: self.device.clone(), update })
     }
@@ -154,6 +155,16 @@ impl Document {
     /// The whole document as one Yjs update, v1: what any Yjs client can load.
     pub fn state(&self) -> Vec<u8> {
         self.read(|txn| txn.encode_state_as_update_v1(&yrs::StateVector::default()))
+    }
+
+    fn may_edit(&self) -> Result<(), EditError> {
+        match self.handle.replica.access() {
+            Access::Writable => Ok(()),
+            Access::ReadOnly => Err(EditError::ReadOnly),
+            Access::StoreFailed => Err(EditError::StoreFailed),
+            Access::Broken => Err(EditError::Broken),
+            Access::TooLarge => Err(EditError::TooLarge),
+        }
     }
 
     fn doc(&self) -> &yrs::Doc {

@@ -265,14 +265,8 @@ impl Engine {
         {
             self.take_last(input);
         }
-        let now = self.now();
-        let spaces: Vec<_> = self.spaces.keys().copied().collect();
-        for id in spaces {
-            let mut effects = Vec::new();
-            if let Some(slot) = self.spaces.get_mut(&id) {
-                slot.space.finish(now, &mut self.rng, &mut effects);
-            }
-            self.perform(id, effects);
+        for space in self.spaces.keys().copied().collect::<Vec<_>>() {
+            self.seal(space);
         }
         self.snapshot_open_documents();
         drop(self.pool);
@@ -280,6 +274,16 @@ impl Engine {
         _ = reply.send(closed);
         // The store is free for whoever opens it next only when nobody reads it any more.
         self.workers.into_iter().for_each(|worker| _ = worker.join());
+    }
+
+    /// Has a space hand out what waits for more.
+    fn seal(&mut self, space: SpaceId) {
+        let now = self.now();
+        let mut effects = Vec::new();
+        if let Some(slot) = self.spaces.get_mut(&space) {
+            slot.space.seal(now, &mut self.rng, &mut effects);
+        }
+        self.perform(space, effects);
     }
 
     /// Takes only what must not be lost when the device closes.

@@ -181,8 +181,9 @@ impl Space {
         self.serve_everybody(context);
     }
 
-    /// Seals what waits for more, because the device is going to close.
-    pub fn finish(&mut self, now: Now, rng: &mut dyn Rng, effects: &mut Vec<Effect>) {
+    /// Seals what waits for more, and hands it out: because the device is going to close, or a document that was
+    /// just written is to be read back from the store.
+    pub fn seal(&mut self, now: Now, rng: &mut dyn Rng, effects: &mut Vec<Effect>) {
         self.seal_all(&mut Context { now, rng, effects });
         self.settle(now, rng, effects);
     }

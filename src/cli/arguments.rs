@@ -1,20 +1,77 @@
 //! What can be said on the command line.
 
-use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand};
+use driftline::Multiaddr;
+
+use super::request::Request;
 use super::{bench, demo};
 
+/// Documents that merge, on devices that sync peer to peer.
+///
+/// A device lives in a folder: its key, and everything it holds. While `driftline run` has the folder, the other
+/// commands reach it through a socket there, and work the same.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "driftline", version)]
 pub(super) struct Arguments {
+    /// The device's folder; without it, `driftline` in the user's own data folder
+    #[arg(long, global = true, env = "DRIFTLINE_DATA", value_name = "DIR", display_order = 100)]
+    pub(super) data: Option<PathBuf>,
+    /// Answer in JSON, one object a line; errors too, on standard error
+    #[arg(
+        long,
+        global = true,
+        env = "DRIFTLINE_JSON",
+        value_parser = FalseyValueParser::new(),
+        display_order = 100
+    )]
+    pub(super) json: bool,
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
 #[derive(Subcommand)]
 pub(super) enum Command {
+    #[command(flatten)]
+    Device(DeviceCommand),
     /// Shows it all: an anchor and two devices tell a story, on this machine alone
     Demo(demo::Options),
     /// Measures this machine
     Bench(bench::Options),
+}
+
+/// What has to do with the device in the folder.
+#[derive(Subcommand)]
+pub(super) enum DeviceCommand {
+    /// Makes a device in the folder: a key, and a store
+    Init,
+    #[command(flatten)]
+    Request(Request),
+    /// Stays online until Ctrl-C, then says goodbye and leaves
+    Run(Online),
+    /// The same with a server's defaults: a known port (4001), room for more peers, a log of what happens
+    #[command(long_about = "The same as `run` with a server's defaults:\n\n\
+        - listens on port 4001, TCP and QUIC\n\
+        - up to 2,048 connections at a time, and 64 MiB waiting for each peer\n\
+        - logs what happens to standard error, as with DRIFTLINE_LOG=info")]
+    Anchor(Online),
+}
+
+/// How a device stays online.
+#[derive(Args)]
+pub(super) struct Online {
+    /// Where to listen, loopback only in this version [default: TCP and QUIC; `run` on any free port]
+    #[arg(long, value_name = "ADDR", env = "DRIFTLINE_LISTEN", value_delimiter = ',')]
+    pub(super) listen: Vec<Multiaddr>,
+    /// An address to look for others at, such as /ip4/127.0.0.1/tcp/4001
+    #[arg(long, value_name = "ADDR", env = "DRIFTLINE_DIAL", value_delimiter = ',')]
+    pub(super) dial: Vec<Multiaddr>,
+    /// Written once the device listens: JSON with its id, process and addresses
+    #[arg(long, value_name = "PATH", env = "DRIFTLINE_READY_FILE")]
+    pub(super) ready_file: Option<PathBuf>,
+    /// Find members on the local network, and be found
+    #[arg(long, env = "DRIFTLINE_MDNS", value_parser = FalseyValueParser::new())]
+    pub(super) mdns: bool,
 }

@@ -63,12 +63,14 @@ pub(super) fn main(options: &Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let trace = Trace::parse(if options.short { SHORT } else { PAPER });
-    let trace = trace.expect("the traces in the repository are sound");
+    let trace = || {
+        let trace = Trace::parse(if options.short { SHORT } else { PAPER });
+        trace.expect("the traces in the repository are sound")
+    };
     let report = Report { json: options.json };
     match &options.what {
-        What::Merge => runtime.block_on(merge(&trace, &report)),
-        What::Sync => runtime.block_on(sync(&trace, &report)),
+        What::Merge => runtime.block_on(merge(&trace(), &report)),
+        What::Sync => runtime.block_on(sync(&trace(), &report)),
         What::Store => runtime.block_on(store(&report)),
         What::Resident { folder } => {
             println!("{}", runtime.block_on(loading::resident_with(folder)).unwrap_or_default());

@@ -4,6 +4,8 @@ mod anchor;
 mod cast;
 mod checks;
 mod figures;
+mod friends;
+mod plot;
 mod screen;
 mod story;
 mod typing;
@@ -13,6 +15,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::builder::FalseyValueParser;
+
 use figures::Figures;
 use screen::Screen;
 
@@ -20,15 +24,15 @@ use screen::Screen;
 #[derive(clap::Args)]
 pub(super) struct Options {
     /// Print one JSON object instead of words
-    #[arg(long, env = "DRIFTLINE_JSON")]
-    pub(super) json: bool,
+    #[arg(long, env = "DRIFTLINE_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
 
     /// Tell it with less to type: a few seconds instead of a minute
-    #[arg(long)]
+    #[arg(long, env = "DRIFTLINE_SHORT", value_parser = FalseyValueParser::new())]
     short: bool,
 
     /// Keep the devices' folders here; without it they go when the story ends
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "DRIFTLINE_KEEP")]
     keep: Option<PathBuf>,
 }
 
@@ -61,7 +65,7 @@ fn tell(options: &Options, screen: &Screen) -> Result<Figures> {
     let temporary = tempfile::tempdir()?;
     let folder = options.keep.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(folder)?;
-    let plot = story::Plot::new(options.short)?;
+    let plot = plot::Plot::new(options.short)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let told = runtime.block_on(story::tell(&plot, folder, screen));
     // Where the story broke off, somebody may still be typing: nobody waits for them.
@@ -71,6 +75,6 @@ fn tell(options: &Options, screen: &Screen) -> Result<Figures> {
 
 /// An error with all that led to it, in one line.
 fn causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use driftline_core::document::{ApplyError, OpenDocument};
 use driftline_core::id::{ChainId, DocumentId, SpaceId};
-use driftline_core::log::{EntryKind, Frontier, Segment};
+use driftline_core::log::{EntryKind, Frontier, MAX_ENTRY_BYTES, Segment};
 use driftline_core::space::Arrival;
 use driftline_storage::{SledEngine, Snapshot, Store, StoreError};
 use thiserror::Error;
@@ -35,7 +35,11 @@ pub(crate) enum Access {
     StoreFailed,
     /// The document broke while entries were brought in.
     Broken,
+    /// An edit was made that is too large to be logged.
+    TooLarge,
 }
+
+const TOO_LARGE: u8 = Access::TooLarge as u8;
 
 /// Why a document could not be loaded.
 #[derive(Debug, Error)]
@@ -60,7 +64,7 @@ pub(crate) struct Replica {
     pub(crate) open: OpenDocument,
     /// How many updates were written on the chain in this run.
     edits: Arc<AtomicU64>,
-    access: AtomicU8,
+    access: Arc<AtomicU8>,
     /// Whether what the store held is in.
     loaded: AtomicBool,
     /// Whether entries of others come in by themselves; they don't on a branch.
@@ -113,8 +117,14 @@ impl Replica {
         inbox: &Inbox,
     ) -> Self {
         let edits = Arc::new(AtomicU64::new(written));
-        let (counter, inbox) = (edits.clone(), inbox.clone());
+        let access = Arc::new(AtomicU8::new(access as u8));
+        let (counter, inbox, closed) = (edits.clone(), inbox.clone(), access.clone());
         let open = OpenDocument::new(chain.client_id(), move |update| {
+            if update.len() > MAX_ENTRY_BYTES || closed.load(Ordering::Relaxed) == TOO_LARGE {
+                // It can't be logged, and nothing that leans on it may be.
+                closed.store(TOO_LARGE, Ordering::Relaxed);
+                return;
+            }
             counter.fetch_add(1, Ordering::Relaxed);
             inbox.edit(space, document, chain, update);
         });
@@ -124,7 +134,7 @@ impl Replica {
             chain,
             open,
             edits,
-            access: AtomicU8::new(access as u8),
+            access,
             loaded: AtomicBool::new(false),
             follows,
             work: Mutex::default(),
@@ -142,12 +152,13 @@ impl Replica {
             0 => Access::Writable,
             1 => Access::ReadOnly,
             2 => Access::StoreFailed,
+            TOO_LARGE => Access::TooLarge,
             _ => Access::Broken,
         }
     }
 
     pub(super) fn set_access(&self, access: Access) {
-        if self.access() != Access::Broken {
+        if !matches!(self.access(), Access::Broken | Access::TooLarge) {
             self.access.store(access as u8, Ordering::Relaxed);
         }
     }

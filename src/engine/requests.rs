@@ -189,6 +189,8 @@ impl Engine {
             Arc::new(Replica::new(space, document, written, access, !branch, &self.inbox));
         let handle = Arc::new(Handle { replica: replica.clone(), inbox: self.inbox.clone() });
         open.push(Open { replica: replica.clone(), handle: Arc::downgrade(&handle) });
+        // What was written here a moment ago must be in what is loaded: the next edits on the chain go on from it.
+        self.seal(space);
         Some(Opening { handle, loaded: Some(self.load_replica(replica)) })
     }
 
@@ -237,7 +239,8 @@ impl Engine {
 
     /// The frontier that the replica's state would stand for, if it is worth keeping.
     fn to_snapshot(&self, replica: &Replica) -> Option<Frontier> {
-        let sound = replica.access() != Access::Broken && !self.broken;
+        let unsound = matches!(replica.access(), Access::Broken | Access::TooLarge);
+        let sound = !unsound && !self.broken;
         let whole = replica.follows() && !replica.is_behind();
         let space = &self.spaces.get(&replica.space)?.space;
         let frontier = space.frontier(&replica.document);

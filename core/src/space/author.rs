@@ -147,7 +147,7 @@ impl Space {
         let taken = BTreeSet::new();
         let chain = self.chain_to_write(&Label::roster(), &taken, context.now, context.rng).chain;
         self.add_entry(chain, EntryKind::ADMISSION, payload, context);
-        self.seal(chain, context);
+        self.seal_chain(chain, context);
     }
 
     /// Seals what is waiting, unless it should wait a little for more.
@@ -160,7 +160,7 @@ impl Space {
 
     pub(super) fn seal_all(&mut self, context: &mut Context<'_>) {
         for chain in std::mem::take(&mut self.authors.unsealed) {
-            self.seal(chain, context);
+            self.seal_chain(chain, context);
         }
         self.authors.last_sealed = Some(context.now.steady);
         self.authors.hastened = false;
@@ -218,12 +218,12 @@ impl Space {
         builder.push(kind, payload, context.now.wall);
         author.updates += 1;
         match builder.is_full() {
-            true => self.seal(chain, context),
+            true => self.seal_chain(chain, context),
             false => _ = self.authors.unsealed.insert(chain),
         }
     }
 
-    fn seal(&mut self, chain: ChainId, context: &mut Context<'_>) {
+    fn seal_chain(&mut self, chain: ChainId, context: &mut Context<'_>) {
         let Some(author) = self.authors.chains.get_mut(&chain) else { return };
         let Some(builder) = author.builder.take() else { return };
         let tip = builder.tip();

@@ -58,8 +58,9 @@ impl Anchor {
         &self.folder
     }
 
-    /// Joins a space, before it is started for good.
+    /// Begins its folder and joins a space, before it is started for good.
     pub(super) async fn join(&self, ticket: &Ticket) -> Result<()> {
+        self.run(&["init"]).await?;
         self.run(&["join", &ticket.to_string()]).await.map(drop)
     }
 

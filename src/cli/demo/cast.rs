@@ -95,10 +95,7 @@ impl Player {
     /// What went over the network since the story began.
     pub(super) fn traffic(&self) -> Traffic {
         let now = self.device.traffic();
-        Traffic {
-            received: self.before.received + now.received,
-            sent: self.before.sent + now.sent,
-        }
+        Traffic { received: self.before.received + now.received, sent: self.before.sent + now.sent }
     }
 
     /// Resolves when so many others have saved all that is here.

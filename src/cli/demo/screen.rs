@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use owo_colors::{OwoColorize, Stream};
 
 use super::causes;
@@ -44,7 +44,7 @@ impl Screen {
 
     /// A bar for something that somebody does `total` times.
     pub(super) fn bar(&self, what: &str, total: usize) -> Bar {
-        let style = "  {prefix:<14} {bar:36} {human_pos:>7} of {human_len}  {per_sec}";
+        let style = "  {prefix:<14} {bar:36} {human_pos:>7} of {human_len}  {elapsed}";
         let style = ProgressStyle::with_template(style)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("━╸─");
@@ -67,7 +67,7 @@ impl Bar {
     /// Leaves a line in the bar's place; gives the seconds that it took.
     pub(super) fn done(&self) -> f64 {
         let seconds = self.started.elapsed().as_secs_f64();
-        let (what, edits) = (self.bar.prefix(), self.bar.length().unwrap_or_default());
+        let (what, edits) = (self.bar.prefix(), HumanCount(self.bar.length().unwrap_or_default()));
         self.bar.finish_and_clear();
         self.bars.remove(&self.bar);
         self.bars.suspend(|| eprintln!("  {what}: {edits} edits in {seconds:.1} s"));

@@ -1,0 +1,79 @@
+//! Bringing in what a peer wrote, beside yrs alone. The workloads are those of `driftline bench merge`.
+
+#[allow(dead_code, reason = "the other benchmarks use the rest")]
+#[path = "../src/cli/bench/catching_up.rs"]
+mod catching_up;
+#[path = "../src/cli/bench/ingest.rs"]
+mod ingest;
+#[allow(dead_code, reason = "only `driftline bench store` measures memory")]
+#[path = "../src/cli/bench/loading.rs"]
+mod loading;
+#[path = "../src/cli/bench/peer.rs"]
+mod peer;
+#[path = "../src/cli/bench/typing.rs"]
+mod typing;
+
+use std::time::Duration;
+
+use criterion::{Bencher, BenchmarkId, Criterion, SamplingMode, Throughput};
+use driftline::trace::Trace;
+use tokio::runtime::Runtime;
+
+use typing::{Typed, apply_one_by_one, typed};
+
+const PAPER: &[u8] = include_bytes!("traces/automerge-paper.json.gz");
+
+/// Updates in a segment: a keystroke live, a moment's typing, a catch-up.
+const IN_SEGMENT: [usize; 3] = [1, 30, 4_000];
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(1))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args();
+    let runtime = Runtime::new().expect("the runtime starts");
+    let trace = Trace::parse(PAPER).expect("the traces in the repository are sound");
+    bring_in(&mut criterion, &runtime, &trace);
+    load(&mut criterion, &runtime, &trace);
+    criterion.final_summary();
+}
+
+/// From a peer into the open document, and through a device that does not open it.
+fn bring_in(criterion: &mut Criterion, runtime: &Runtime, trace: &Trace) {
+    let write = |client: u64| typed(trace, client);
+    let alone: Typed = write(1 << 40);
+    let mut group = criterion.benchmark_group("merge");
+    group.sampling_mode(SamplingMode::Flat);
+    group.throughput(Throughput::Elements(trace.transactions.len() as u64));
+    group.bench_function("yrs alone, one by one", |bencher| {
+        bencher.iter_with_large_drop(|| apply_one_by_one(&alone.updates));
+    });
+    for in_segment in IN_SEGMENT {
+        group.bench_function(BenchmarkId::new("whole way in", in_segment), |bencher| {
+            rounds(bencher, || runtime.block_on(ingest::whole_way_in(in_segment, write)));
+        });
+    }
+    group.bench_function(BenchmarkId::new("forward", 30), |bencher| {
+        rounds(bencher, || runtime.block_on(ingest::forwarded(30, write)));
+    });
+    group.finish();
+}
+
+/// From disk to readable.
+fn load(criterion: &mut Criterion, runtime: &Runtime, trace: &Trace) {
+    let mut group = criterion.benchmark_group("load");
+    group.sampling_mode(SamplingMode::Flat);
+    group.bench_function("yrs alone, the same state", |bencher| {
+        rounds(bencher, || runtime.block_on(loading::load(trace, 9)).1);
+    });
+    group.bench_function("document", |bencher| {
+        rounds(bencher, || runtime.block_on(loading::load(trace, 9)).0);
+    });
+    group.finish();
+}
+
+/// Adds up what the workload itself timed: its preparations take longer than what is measured.
+fn rounds(bencher: &mut Bencher<'_>, mut round: impl FnMut() -> Duration) {
+    bencher.iter_custom(|iterations| (0..iterations).map(|_| round()).sum());
+}

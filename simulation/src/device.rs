@@ -1,0 +1,117 @@
+//! A device: what outlives its process, and the process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use driftline_core::document::Label;
+use driftline_core::id::{DeviceId, DocumentId, SpaceId};
+use driftline_core::identity::DeviceKey;
+use driftline_core::log::Frontier;
+use driftline_core::roster::Ticket;
+use driftline_core::space::{Joining, Space};
+use driftline_storage::Store;
+
+use crate::app::Document;
+use crate::clock::{Clock, Time};
+use crate::disk::Disk;
+use crate::writer::Writer;
+
+/// A device.
+#[derive(Debug)]
+pub struct Device {
+    /// What people call it.
+    pub name: String,
+    /// Its key.
+    pub key: Arc<DeviceKey>,
+    /// Its disk.
+    pub disk: Disk,
+    /// Its clocks.
+    pub clock: Clock,
+    /// Which run of the machine this is: it changes when the power fails.
+    pub boot: u64,
+    /// Which run of the process this is.
+    pub run: u64,
+    /// What it joins with, while there is no space on its disk.
+    pub ticket: Option<Ticket>,
+    /// The process, while it runs.
+    pub process: Option<Process>,
+}
+
+/// A running process: the parts of the engine loop, made steps.
+#[derive(Debug)]
+pub struct Process {
+    /// What it runs.
+    pub machine: Machine,
+    /// Its store.
+    pub store: Store<Disk>,
+    /// What is on its way to the disk.
+    pub writer: Writer,
+    /// The documents that its app holds open.
+    pub documents: BTreeMap<DocumentId, Document>,
+    /// Whether a settling is under way.
+    pub settling: bool,
+    /// When the next tick comes.
+    pub tick: Option<Time>,
+}
+
+/// What a process runs.
+#[derive(Debug)]
+pub enum Machine {
+    /// It wants to get in.
+    Joining(Box<Joining>),
+    /// It is in.
+    Member(Box<Space>),
+}
+
+/// Something to do with the store, once all that was asked for before is written.
+#[derive(Debug)]
+pub enum Job {
+    /// Read entries for a peer.
+    Read {
+        /// The peer.
+        peer: DeviceId,
+        /// The document.
+        document: DocumentId,
+        /// What the peer holds.
+        beyond: Frontier,
+        /// About how many bytes.
+        budget: usize,
+    },
+    /// Read a document for the app.
+    Open(Label),
+}
+
+impl Device {
+    /// The space that runs on the device, if it runs and is in.
+    pub fn space(&self) -> Option<&Space> {
+        match &self.process.as_ref()?.machine {
+            Machine::Member(space) => Some(space),
+            Machine::Joining(_) => None,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> DeviceId {
+        self.key.id()
+    }
+}
+
+impl Process {
+    /// The space, if the process is in.
+    pub fn space_mut(&mut self) -> Option<&mut Space> {
+        match &mut self.machine {
+            Machine::Member(space) => Some(space),
+            Machine::Joining(_) => None,
+        }
+    }
+}
+
+impl Machine {
+    /// The space that it is in, or wants to be in.
+    pub fn space_id(&self) -> SpaceId {
+        match self {
+            Self::Joining(joining) => joining.space(),
+            Self::Member(space) => space.id(),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Driftline's core and store in a world that a seed decides.
+//!
+//! The machine ([`driftline_core::space::Space`]) and the store ([`driftline_storage::Store`]) are the real
+//! ones. Simulated are the network, the clocks, the disk under the store and the engine loop between
+//! them. One [`Dice`](random::Dice) decides everything, so a seed replays exactly.
+
+pub mod app;
+pub mod checks;
+pub mod clock;
+pub mod content;
+pub mod device;
+pub mod diagram;
+pub mod disk;
+pub mod driver;
+pub mod faults;
+pub mod ledger;
+pub mod network;
+pub mod random;
+pub mod scenario;
+pub mod story;
+pub mod trace;
+pub mod world;
+pub mod writer;

@@ -1,0 +1,208 @@
+//! A random world and what happens in it, from a seed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use driftline_core::clock::WallTime;
+use driftline_core::document::Label;
+use driftline_core::roster::{Genesis, Role, Ticket};
+use driftline_core::space::{Change, SpaceRecord};
+use driftline_storage::{Life, Record, Store};
+
+use crate::app::Edit;
+use crate::clock::{MILLISECOND, SECOND};
+use crate::disk::Disk;
+use crate::faults::Crash;
+use crate::network::{Pair, Quality, Who};
+use crate::world::World;
+
+/// How long tickets last: longer than any clock is off.
+pub const TERM: Duration = Duration::from_secs(3 * 365 * 24 * 3600);
+
+const DOCUMENTS: [&str; 3] = ["notes/today", "list", "plan"];
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Run {
+    /// The world at the end.
+    pub world: World,
+    /// What was wrong in it.
+    pub wrongs: Vec<String>,
+}
+
+/// Plays the world of a seed to its end. `look` may set it up to be watched.
+pub fn play(seed: u64, look: impl FnOnce(&mut World)) -> Run {
+    let mut world = World::new(seed);
+    look(&mut world);
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        settle_in(&mut world);
+        live(&mut world);
+        world.verdict()
+    }));
+    let wrongs = played.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        vec![format!("panicked: {}", text.unwrap_or_default())]
+    });
+    Run { world, wrongs }
+}
+
+/// Lets members into a world that share a space from the start: each finds it on its disk.
+pub fn found(world: &mut World, names: &[(&str, Role)]) -> Vec<Who> {
+    let places: Vec<_> =
+        names.iter().map(|(name, _)| world.add(name, Disk::default(), None)).collect();
+    let now = world.devices[places[0]].clock.read(world.now).wall;
+    let admin = world.devices[places[0]].key.clone();
+    let genesis = Genesis::new("kitchen", &admin, now, world.dice.rng());
+    let mut record = SpaceRecord { genesis, admissions: Vec::new() };
+    for (place, (_, role)) in places.iter().zip(names).skip(1) {
+        let term = (now, TERM);
+        let space = record.genesis.space();
+        let ticket = Ticket::issue(space, &admin, *role, term, Vec::new(), world.dice.rng());
+        let request = ticket.request(&world.devices[*place].key);
+        record.admissions.push(request.admit(&admin, now));
+    }
+    for place in &places {
+        store_space(world, *place, &record);
+    }
+    places
+}
+
+/// Puts a space on the disk of a device that does not run.
+pub fn store_space(world: &mut World, who: Who, record: &SpaceRecord) {
+    let fresh = world.dice.bytes();
+    let device = &world.devices[who];
+    let life = Life { boot: Some(device.boot.to_string()), fresh };
+    let stored = Store::open(device.disk.clone(), life).and_then(|store| {
+        store.append(&[Record::Core(Change::Space(record.clone()))])?;
+        store.write()?;
+        store.save()
+    });
+    if let Err(error) = stored {
+        world.wrong(format_args!("device {who} can't store its space: {error:?}"));
+    }
+}
+
+/// A ticket from the first device.
+pub fn ticket(world: &mut World, role: Role) -> Option<Ticket> {
+    let admin = &world.devices[0];
+    let now: WallTime = admin.clock.read(world.now).wall;
+    let (space, key) = (admin.space()?.id(), admin.key.clone());
+    Some(Ticket::issue(space, &key, role, (now, TERM), Vec::new(), world.dice.rng()))
+}
+
+/// Two to five devices, in a line, a star or a mesh.
+fn settle_in(world: &mut World) {
+    let all = [
+        ("alice", Role::Admin),
+        ("anchor", Role::Anchor),
+        ("bob", Role::Writer),
+        ("carol", Role::Writer),
+        ("dave", Role::Reader),
+    ];
+    let count = 2 + world.dice.below(4);
+    let late = count > 2 && world.dice.chance(0.3);
+    let members = if late { count - 1 } else { count };
+    let places = found(world, &all[..members]);
+    for who in &places {
+        world.start(*who);
+    }
+    if late {
+        let role = *world.dice.pick(&[Role::Writer, Role::Reader]);
+        let ticket = ticket(world, role);
+        world.add("late", Disk::default(), ticket);
+    }
+    for pair in topology(world, count) {
+        let quality = Quality::random(&mut world.dice);
+        world.network.link(pair, quality);
+        world.connect_soon(pair);
+    }
+}
+
+fn topology(world: &mut World, count: usize) -> Vec<Pair> {
+    let line = (1..count).map(|who| Pair::of(who - 1, who));
+    let star = (0..count).filter(|who| *who != 1).map(|who| Pair::of(1, who));
+    let mesh = (0..count).flat_map(|a| (a + 1..count).map(move |b| Pair::of(a, b)));
+    match world.dice.below(3) {
+        0 => line.collect(),
+        1 => star.collect(),
+        _ => mesh.collect(),
+    }
+}
+
+/// Edits and faults, for a while.
+fn live(world: &mut World) {
+    let end = world.now + world.dice.between(3 * SECOND..20 * SECOND);
+    let trouble = *world.dice.pick(&[0.0, 0.05, 0.2]);
+    while world.now < end {
+        let pause = *world.dice.pick(&[2 * MILLISECOND, 50 * MILLISECOND, 600 * MILLISECOND]);
+        let pause = world.dice.between(1..pause);
+        world.run_for(pause);
+        if world.dice.chance(trouble) {
+            fault(world);
+        } else {
+            act(world);
+        }
+    }
+}
+
+/// Somebody's app does something.
+fn act(world: &mut World) {
+    let who = world.dice.below(world.devices.len());
+    let Ok(label) = Label::new(world.dice.pick::<&str>(&DOCUMENTS)) else { return };
+    if world.devices[who].process.is_none() {
+        return world.start(who);
+    }
+    if world.dice.chance(0.05) {
+        return world.close(who, &label);
+    }
+    let edit = random_edit(world);
+    if !world.edit(who, &label, &edit) {
+        world.open(who, &label);
+    }
+}
+
+fn random_edit(world: &mut World) -> Edit {
+    let dice = &mut world.dice;
+    let at = dice.between(0..1 << 16) as u32;
+    let number = dice.between(0..1000) as i32;
+    match dice.below(6) {
+        0 | 1 => {
+            let word = *dice.pick(&["milk ", "honey ", "𝄞", "é", "two eggs, "]);
+            let times = if dice.chance(0.02) { 2_000 } else { 1 };
+            Edit::Write { at, words: word.repeat(times) }
+        }
+        2 => Edit::Erase { at },
+        3 => Edit::Set { field: format!("field {}", number % 5), value: number },
+        4 => Edit::Insert { at, item: number },
+        _ => Edit::Remove { at },
+    }
+}
+
+/// Something goes wrong.
+fn fault(world: &mut World) {
+    let who = world.dice.below(world.devices.len());
+    let pairs = world.network.pairs();
+    let pair = *world.dice.pick(&pairs);
+    match world.dice.below(10) {
+        0 | 1 => {
+            let at_once = world.dice.chance(0.5);
+            world.cut(pair, at_once);
+        }
+        2 | 3 => world.mend(pair),
+        4 => world.break_off(pair),
+        5 => world.crash(who, Crash::Kill),
+        6 => world.crash(who, Crash::PowerCut),
+        7 => world.crash(who, Crash::WorstPowerCut),
+        8 => {
+            let full = world.dice.chance(0.5);
+            world.devices[who].disk.set_full(full);
+        }
+        _ => world.jump_clock(who),
+    }
+    // A device in trouble comes back at some time.
+    if world.dice.chance(0.5) {
+        let who = world.dice.below(world.devices.len());
+        world.start(who);
+    }
+}

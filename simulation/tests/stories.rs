@@ -1,0 +1,8 @@
+//! Worlds told by hand.
+
+#[cfg(test)]
+mod stories {
+    mod everyday;
+    mod histories;
+    mod mischief;
+}

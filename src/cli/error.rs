@@ -1,0 +1,201 @@
+//! Why a command fails.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use driftline::trace::TraceError;
+use driftline::{
+    DocumentError, EditError, EngineGone, InviteError, JoinError, Multiaddr, OpenError,
+    ParseTicketError, ReachError, SpaceId, StoreError,
+};
+use thiserror::Error;
+
+use super::failure::Failure;
+
+#[derive(Debug, Error)]
+pub(super) enum Error {
+    #[error("there is no folder for a user's data on this system: name one with --data DIR")]
+    NoDataFolder,
+    #[error("no device in {}: run `driftline init`", folder.display())]
+    NoDevice { folder: PathBuf },
+    #[error(transparent)]
+    Open {
+        #[from]
+        source: OpenError,
+    },
+    #[error("can't listen on {address}: choose another address with --listen")]
+    Listen { address: Multiaddr, source: io::Error },
+    #[error("the device can't be closed in good order")]
+    Close { source: StoreError },
+    #[error(transparent)]
+    Gone {
+        #[from]
+        source: EngineGone,
+    },
+    #[error(transparent)]
+    Control {
+        #[from]
+        source: ControlError,
+    },
+    #[error(transparent)]
+    Name {
+        #[from]
+        source: NameError,
+    },
+    #[error(transparent)]
+    Space {
+        #[from]
+        source: SpaceError,
+    },
+    #[error(transparent)]
+    Document {
+        #[from]
+        source: DocumentError,
+    },
+    #[error(transparent)]
+    Edit {
+        #[from]
+        source: EditError,
+    },
+    #[error(transparent)]
+    Splice {
+        #[from]
+        source: SpliceError,
+    },
+    #[error(transparent)]
+    Reach {
+        #[from]
+        source: ReachError,
+    },
+    #[error(transparent)]
+    Replay {
+        #[from]
+        source: ReplayError,
+    },
+    #[error("the document can't be followed")]
+    Follow { source: driftline::ApplyError },
+    #[error("can't write to {to}")]
+    Write { to: String, source: io::Error },
+    #[error(
+        "a Yjs update is no text for a terminal: name a file with --output FILE, or use a pipe"
+    )]
+    Terminal,
+    #[error("interrupted")]
+    Interrupted,
+    #[error("the system does not give what is needed to run")]
+    System { source: io::Error },
+    /// What another process said.
+    #[error(transparent)]
+    Told {
+        #[from]
+        source: Failure,
+    },
+}
+
+/// Why the process that has the folder can't be asked, or can't be reached by others.
+#[derive(Debug, Error)]
+pub(super) enum ControlError {
+    #[error(
+        "{} is in use by {who}, which does not take commands: wait until it is done, or end it",
+        folder.display()
+    )]
+    NoAnswer { folder: PathBuf, who: String },
+    #[error("the process that has {} ended before it had answered", folder.display())]
+    Ended { folder: PathBuf },
+    #[error("the process that has {} said what this one does not understand", folder.display())]
+    Garbled { folder: PathBuf, source: serde_json::Error },
+    #[error("what was asked is not understood: are both processes of the same version?")]
+    NotUnderstood { source: serde_json::Error },
+    #[error("a line of more than {limit} bytes came through the control socket")]
+    TooLong { limit: usize },
+    #[error("cannot {action} {}", path.display())]
+    Socket { action: &'static str, path: PathBuf, source: io::Error },
+}
+
+/// Why a name on the command line means nothing here.
+#[derive(Debug, Error)]
+pub(super) enum NameError {
+    #[error("this device is in no space: begin one with `driftline space new NAME`, or join one")]
+    NoSpaces,
+    #[error("no space here is called “{name}”, or has an id that begins so: {}", these(known))]
+    NoSuchSpace { name: String, known: Vec<String> },
+    #[error("“{name}” can mean several spaces: use more of the id of one of {}", list(spaces))]
+    Ambiguous { name: String, spaces: Vec<SpaceId> },
+    #[error("there is no document “{name}” in {space}: {}", these(known))]
+    NoSuchDocument { name: String, space: String, known: Vec<String> },
+    #[error("the document has no root “{root}”: {}", these(known))]
+    NoSuchRoot { root: String, known: Vec<String> },
+}
+
+/// Why a space can't be entered, or opened to others.
+#[derive(Debug, Error)]
+pub(super) enum SpaceError {
+    #[error(transparent)]
+    Ticket {
+        #[from]
+        source: ParseTicketError,
+    },
+    #[error(transparent)]
+    Join {
+        #[from]
+        source: JoinError,
+    },
+    #[error(
+        "no member let this device in within {} s: is one of them online? The ticket names {}",
+        timeout.as_secs(), list(addresses)
+    )]
+    NobodyThere { timeout: Duration, addresses: Vec<String> },
+    #[error("joined, but not all that the space holds came within {} s: `driftline run` fetches the rest", timeout.as_secs())]
+    NotAllCame { timeout: Duration },
+    #[error(transparent)]
+    Invite {
+        #[from]
+        source: InviteError,
+    },
+}
+
+/// Why a text can't be changed like that. Nothing was.
+#[derive(Debug, Error)]
+pub(super) enum SpliceError {
+    #[error(
+        "{end} is past the end of the text, which has {length} UTF-16 units: nothing was changed"
+    )]
+    PastEnd { end: u64, length: u32 },
+    #[error(
+        "{at} is in the middle of a character, which takes two UTF-16 units: nothing was changed"
+    )]
+    InsideCharacter { at: u32 },
+}
+
+/// Why a trace can't be typed to its end.
+#[derive(Debug, Error)]
+pub(super) enum ReplayError {
+    #[error(transparent)]
+    Trace {
+        #[from]
+        source: TraceError,
+    },
+    #[error("the document has a body of {length} UTF-16 units: a trace is typed into an empty one")]
+    NotEmpty { length: u32 },
+    #[error(
+        "transaction {transaction} of the trace does not fit: {end} is past the end of the text, which has {length} UTF-16 units"
+    )]
+    PastEnd { transaction: usize, end: u32, length: u32 },
+    #[error("one agent's edits can't be brought to another's")]
+    Merge { source: driftline::ApplyError },
+}
+
+fn these(known: &[String]) -> String {
+    match known {
+        [] => "there is none yet".to_owned(),
+        known => format!("there is {}", list(known)),
+    }
+}
+
+fn list(items: &[impl std::fmt::Display]) -> String {
+    match items {
+        [] => "no addresses".to_owned(),
+        items => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}

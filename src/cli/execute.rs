@@ -1,0 +1,44 @@
+//! Carrying out a command on a device.
+
+mod document;
+mod edit;
+mod find;
+mod join;
+mod replay;
+mod space;
+mod status;
+mod watch;
+
+use driftline::Device;
+
+use super::error::Error;
+use super::output::Speaker;
+use super::request::{DocRequest, Request, SpaceRequest};
+
+/// Carries out a command, in whichever process has the device. Dropping the future gives it up.
+pub(super) async fn execute(
+    device: &Device,
+    request: Request,
+    speaker: &Speaker,
+) -> Result<(), Error> {
+    match request {
+        Request::Device => space::device(device, speaker).await,
+        Request::Space(SpaceRequest::New { name }) => space::begin(device, name, speaker).await,
+        Request::Space(SpaceRequest::Ls) => space::list(device, speaker).await,
+        Request::Invite(invite) => space::invite(device, &invite, speaker).await,
+        Request::Join(join) => join::join(device, &join, speaker).await,
+        Request::Status(status) => status::status(device, status.space.as_deref(), speaker).await,
+        Request::Doc(request) => doc(device, request, speaker).await,
+    }
+}
+
+async fn doc(device: &Device, request: DocRequest, speaker: &Speaker) -> Result<(), Error> {
+    match request {
+        DocRequest::Ls { space } => document::list(device, &space, speaker).await,
+        DocRequest::Cat { document, root } => document::cat(device, &document, root, speaker).await,
+        DocRequest::Edit(request) => edit::edit(device, request, speaker).await,
+        DocRequest::Replay(request) => replay::replay(device, &request, speaker).await,
+        DocRequest::Export(request) => document::export(device, &request, speaker).await,
+        DocRequest::Watch { document } => watch::watch(device, &document, speaker).await,
+    }
+}

@@ -1,0 +1,54 @@
+//! `doc ls`, `doc cat` and `doc export`.
+
+use driftline::Device;
+
+use super::find;
+use super::status::document_report;
+use crate::cli::content;
+use crate::cli::error::{Error, NameError};
+use crate::cli::output::Speaker;
+use crate::cli::report::Report;
+use crate::cli::request::{DocumentPath, Export, Format};
+
+pub(super) async fn list(device: &Device, space: &str, speaker: &Speaker) -> Result<(), Error> {
+    let space = find::space(device, space).await?;
+    let documents = space.status().await?.documents.into_iter().map(document_report).collect();
+    speaker.report(Report::Documents { space: space.id(), documents }).await;
+    Ok(())
+}
+
+pub(super) async fn cat(
+    device: &Device,
+    path: &DocumentPath,
+    root: String,
+    speaker: &Speaker,
+) -> Result<(), Error> {
+    let document = find::document(device, path).await?;
+    let content = document.read(|txn| content::root(txn, &root));
+    let report = match content {
+        Some(serde_json::Value::String(text)) => Report::Text { root, text },
+        Some(content) => Report::Content { root, content },
+        None => {
+            let known = document.read(|txn| content::roots(txn));
+            return Err(NameError::NoSuchRoot { root, known }.into());
+        }
+    };
+    speaker.report(report).await;
+    Ok(())
+}
+
+pub(super) async fn export(
+    device: &Device,
+    request: &Export,
+    speaker: &Speaker,
+) -> Result<(), Error> {
+    let document = find::document(device, &request.document).await?;
+    let bytes = match request.format {
+        Format::Yjs => document.state(),
+        Format::Json => document.read(|txn| content::whole(txn)).to_string().into_bytes(),
+        Format::Text => document.read(|txn| content::body(txn)).into_bytes(),
+    };
+    drop(document);
+    speaker.bytes(&bytes).await;
+    Ok(())
+}

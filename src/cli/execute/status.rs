@@ -1,0 +1,60 @@
+//! `status`: who is there, and how far each document got.
+
+use std::collections::BTreeMap;
+
+use driftline::{Connection, Device, DeviceId, DocumentStatus, PeerState, PeerStatus, SpaceStatus};
+
+use super::find;
+use crate::cli::error::Error;
+use crate::cli::output::Speaker;
+use crate::cli::report::{self, Report, State};
+
+type Connections = BTreeMap<DeviceId, Connection>;
+
+pub(super) async fn status(
+    device: &Device,
+    space: Option<&str>,
+    speaker: &Speaker,
+) -> Result<(), Error> {
+    let spaces = match space {
+        Some(name) => vec![find::space(device, name).await?],
+        None => device.spaces().await?.into_iter().map(|(space, _)| space).collect(),
+    };
+    let connections = device.connections().await?.into_iter();
+    let connections = connections.map(|connection| (connection.peer, connection)).collect();
+    let mut reports = Vec::new();
+    for space in spaces {
+        reports.push(space_report(space.status().await?, &connections));
+    }
+    let status = report::Status { device: device.id(), spaces: reports };
+    speaker.report(Report::Status(status)).await;
+    Ok(())
+}
+
+fn space_report(status: SpaceStatus, connections: &Connections) -> report::Space {
+    let SpaceStatus { space, name, role, peers, documents } = status;
+    let peers = peers.into_iter().map(|peer| peer_report(&peer, connections)).collect();
+    let documents = documents.into_iter().map(document_report).collect();
+    report::Space { space, name, role, peers, documents }
+}
+
+fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {
+    let connection = connections.get(&peer.device);
+    report::Peer {
+        device: peer.device,
+        role: peer.role,
+        state: match peer.state {
+            PeerState::Away => State::Away,
+            PeerState::Meeting => State::Meeting,
+            PeerState::CatchingUp => State::CatchingUp,
+            PeerState::Live => State::Live,
+        },
+        address: connection.map(|connection| connection.address.to_string()),
+        transport: connection.map(|connection| connection.transport.to_string()),
+    }
+}
+
+pub(super) fn document_report(status: DocumentStatus) -> report::Document {
+    let DocumentStatus { document, name, entries, chains, saved, peers, behind } = status;
+    report::Document { document, name, entries, chains, saved, peers, behind }
+}

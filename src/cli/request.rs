@@ -1,0 +1,153 @@
+//! What can be asked of a device: read from the command line, and sent to the process that has the folder.
+
+mod parse;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use driftline::Role;
+use serde::{Deserialize, Serialize};
+
+pub(super) use parse::{DocumentPath, Splice};
+
+/// One command.
+#[derive(Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Request {
+    /// Who the device is: what `init` says where there is one already.
+    #[command(skip)]
+    Device,
+    /// Spaces: begin one, list those that this device is in
+    #[command(subcommand)]
+    Space(SpaceRequest),
+    /// Prints a ticket that lets somebody into a space, alone on the last line
+    Invite(Invite),
+    /// Joins the space that a ticket opens, and waits until what it holds is here
+    Join(Join),
+    /// Documents: list, read, edit, replay, export, watch
+    #[command(subcommand)]
+    Doc(DocRequest),
+    /// How it stands: peers, and how far each document got
+    Status(Status),
+}
+
+#[derive(Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SpaceRequest {
+    /// Begins a space of one's own; its id is the last word printed
+    New {
+        /// What to call it
+        name: String,
+    },
+    /// The spaces that this device is in
+    Ls,
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Invite {
+    /// The space: its name, its id, or how the id begins
+    pub(super) space: String,
+    /// What whoever joins may do: reader, writer, admin or anchor
+    #[arg(long, default_value = "writer", value_parser = parse::role, env = "DRIFTLINE_ROLE")]
+    pub(super) role: Role,
+    /// How long the ticket can be used: 90s, 30m, 12h, 7d or 2w
+    #[arg(long, default_value = "7d", value_parser = parse::span, env = "DRIFTLINE_EXPIRES")]
+    pub(super) expires: Duration,
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Join {
+    /// The ticket, as `driftline invite` printed it
+    pub(super) ticket: String,
+    /// How long to look for a member, and to wait for what the space holds
+    #[arg(long, default_value = "60s", value_parser = parse::span, env = "DRIFTLINE_TIMEOUT")]
+    pub(super) timeout: Duration,
+}
+
+#[derive(Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DocRequest {
+    /// The documents in a space
+    Ls {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+    },
+    /// Prints a root of a document: text as it is, anything else as JSON
+    Cat {
+        /// SPACE/NAME: split at the first slash
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+        /// Which root
+        #[arg(long, default_value = "body", env = "DRIFTLINE_ROOT")]
+        root: String,
+    },
+    /// Inserts into a text or deletes from it, and waits until that is saved
+    Edit(Edit),
+    /// Types a recorded editing session into the root `body`
+    Replay(Replay),
+    /// Writes a document to standard output, or to a file
+    Export(Export),
+    /// A line for each change, who and what, until Ctrl-C
+    Watch {
+        /// SPACE/NAME: split at the first slash
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+    },
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Edit {
+    /// SPACE/NAME: split at the first slash. The document begins with its first edit
+    #[arg(value_name = "SPACE/NAME")]
+    pub(super) document: DocumentPath,
+    /// Which root
+    #[arg(long, default_value = "body", env = "DRIFTLINE_ROOT")]
+    pub(super) root: String,
+    #[command(flatten)]
+    pub(super) splice: Splice,
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Replay {
+    /// SPACE/NAME: split at the first slash. Its body has to be empty
+    #[arg(value_name = "SPACE/NAME")]
+    pub(super) document: DocumentPath,
+    /// The session: JSON in the formats of github.com/josephg/editing-traces, gzipped or not
+    #[arg(long, value_name = "FILE", value_parser = parse::absolute, env = "DRIFTLINE_TRACE")]
+    pub(super) trace: PathBuf,
+    /// At most so many edits a second
+    #[arg(long, value_name = "N", env = "DRIFTLINE_RATE")]
+    pub(super) rate: Option<std::num::NonZeroU32>,
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Export {
+    /// SPACE/NAME: split at the first slash
+    #[arg(value_name = "SPACE/NAME")]
+    pub(super) document: DocumentPath,
+    /// As what
+    #[arg(long, env = "DRIFTLINE_FORMAT")]
+    pub(super) format: Format,
+    /// A file to write to
+    #[arg(long, value_name = "FILE", env = "DRIFTLINE_OUTPUT")]
+    #[serde(skip)]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Format {
+    /// One Yjs update, v1, that any Yjs client can load
+    Yjs,
+    /// All roots, as JSON
+    Json,
+    /// The text of the root `body`
+    Text,
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Status {
+    /// One space: its name, its id, or how the id begins
+    pub(super) space: Option<String>,
+}

@@ -1,0 +1,87 @@
+//! Answers in words, with colour where the terminal shows it.
+
+mod change;
+mod status;
+
+use owo_colors::{OwoColorize, Stream};
+
+use super::report::{Document, NamedSpace, Online, Replayed, Report};
+
+/// An answer as a person reads it.
+pub(super) fn words(report: &Report) -> String {
+    match report {
+        Report::Device { device, folder, existed: false } => {
+            format!("made a device in {}: {device}", folder.display())
+        }
+        Report::Device { device, folder, existed: true } => {
+            format!("the device in {} exists already: {device}", folder.display())
+        }
+        Report::Online(online) => self::online(online),
+        Report::SpaceBegun { space, name } => format!("began the space “{name}”: {space}"),
+        Report::Spaces { spaces } => lines(spaces.iter().map(space)),
+        Report::Ticket { ticket, role, expires, .. } => format!(
+            "whoever holds this ticket can join as {} until {}, so hand it over like a password:\n{ticket}",
+            role.name(),
+            change::time(*expires)
+        ),
+        Report::Joined { name, space, documents, already } => {
+            let how = if *already { "was in" } else { "joined" };
+            format!(
+                "{how} the space “{name}” with {}: {space}",
+                count(*documents as u64, "document")
+            )
+        }
+        Report::Documents { documents, .. } => lines(documents.iter().map(document)),
+        Report::Text { text, .. } => text.clone(),
+        Report::Content { content, .. } => format!("{content:#}"),
+        Report::Edited { root, length, .. } => {
+            format!("saved; “{root}” has {} now", count(u64::from(*length), "UTF-16 unit"))
+        }
+        Report::Replayed(replayed) => self::replayed(replayed),
+        Report::Change(change) => change::line(change),
+        Report::Missed => "more changed than could be followed".to_owned(),
+        Report::Status(status) => status::words(status),
+        Report::Left => "left".to_owned(),
+    }
+}
+
+fn online(online: &Online) -> String {
+    let mut words = format!("device {} is online as process {}\n", online.device, online.process);
+    for address in &online.addresses {
+        words += &format!("  {}\n", address.if_supports_color(Stream::Stdout, |text| text.cyan()));
+    }
+    words + "this version listens on loopback only: no other machine can reach it\n"
+}
+
+fn space(space: &NamedSpace) -> String {
+    let id = space.space.if_supports_color(Stream::Stdout, |text| text.dimmed());
+    format!("{id}  {}", space.name)
+}
+
+fn document(document: &Document) -> String {
+    format!("{}  {}", document.name, count(document.entries, "entry"))
+}
+
+fn replayed(replayed: &Replayed) -> String {
+    let Replayed { edits, agents, seconds, edits_per_second, as_recorded, .. } = replayed;
+    let text = if *as_recorded {
+        "the text is the recorded one"
+    } else {
+        "the text differs from the recorded one"
+    };
+    let who = if *agents > 1 { format!(" by {agents} agents") } else { String::new() };
+    format!("{edits} edits{who} in {seconds:.1} s, {edits_per_second:.0} edits/s, saved; {text}")
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.map(|line| line + "\n").collect()
+}
+
+/// A number and what it counts, in English.
+fn count(number: u64, what: &str) -> String {
+    match (number, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        _ => format!("{number} {what}s"),
+    }
+}

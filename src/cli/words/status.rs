@@ -1,0 +1,64 @@
+//! "Am I synced?", in words.
+
+use owo_colors::{OwoColorize, Stream, Style};
+
+use super::count;
+use crate::cli::report::{Document, Peer, Space, State, Status};
+
+pub(super) fn words(status: &Status) -> String {
+    let mut words = format!("device {}\n", status.device);
+    if status.spaces.is_empty() {
+        words += "in no space yet\n";
+    }
+    for space in &status.spaces {
+        words += &self::space(space);
+    }
+    words
+}
+
+fn space(space: &Space) -> String {
+    let role = space.role.map_or("no member any more", |role| role.name());
+    let name = paint(&space.name, Style::new().bold());
+    let mut words = format!("\n{name} ({role})  {}\n", space.space);
+    for peer in &space.peers {
+        words += &format!("  {}\n", self::peer(peer));
+    }
+    let width = space.documents.iter().map(|document| document.name.chars().count()).max();
+    for document in &space.documents {
+        words += &format!("  {}\n", self::document(document, width.unwrap_or_default()));
+    }
+    words
+}
+
+fn peer(peer: &Peer) -> String {
+    let state = match peer.state {
+        State::Away => paint("away", Style::new().dimmed()),
+        State::Meeting => paint("meeting", Style::new().yellow()),
+        State::CatchingUp => paint("catching up", Style::new().yellow()),
+        State::Live => paint("live", Style::new().green()),
+    };
+    let device = peer.device.short();
+    let how = match (&peer.transport, &peer.address) {
+        (Some(transport), Some(address)) => format!(" over {transport}, {address}"),
+        _ => String::new(),
+    };
+    format!("peer {device} ({}): {state}{how}", peer.role.name())
+}
+
+fn document(document: &Document, width: usize) -> String {
+    let here = match (document.behind, document.saved) {
+        (0, true) => paint("saved", Style::new().green()),
+        (0, false) => paint("saving", Style::new().yellow()),
+        (behind, _) => paint(&format!("{} behind", count(behind, "entry")), Style::new().yellow()),
+    };
+    let peers = match document.peers {
+        0 => "on no peer".to_owned(),
+        peers => format!("on {}", count(peers as u64, "peer")),
+    };
+    let entries = count(document.entries, "entry");
+    format!("{:<width$}  {here}, {peers}; {entries}", document.name)
+}
+
+fn paint(text: &str, style: Style) -> String {
+    text.if_supports_color(Stream::Stdout, |text| text.style(style)).to_string()
+}

@@ -1,0 +1,10 @@
+//! The command line as a user drives it: real processes, folders and sockets.
+
+#![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
+
+mod documents;
+mod keeping;
+mod meeting;
+mod person;
+mod roles;
+mod speaking;
