@@ -44,7 +44,9 @@ pub enum EditError {
     #[error("the document broke while others' edits were brought in: close it and open it again")]
     Broken,
     /// An edit was made that is larger than 8 MiB, and can't be kept: it shows in this copy of the document alone.
-    #[error("the edit is larger than 8 MiB and can't be kept: close the document, open it again, and edit in smaller steps")]
+    #[error(
+        "the edit is larger than 8 MiB and can't be kept: close the document, open it again, and edit in smaller steps"
+    )]
     TooLarge,
 }
 

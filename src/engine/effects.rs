@@ -121,8 +121,13 @@ impl Engine {
             }
             Notice::Document(_) | Notice::Peers => {}
             Notice::Forked { document, chain, author } => {
-                let (document, chain) = (document.short(), chain.short());
-                tracing::error!(%document, %chain, author = %author.short(), "a device forked its chain: it is closed");
+                tracing::error!(
+                    document = %document.short(),
+                    chain = %chain.short(),
+                    author = %author.short(),
+                    "a device wrote two different entries of one number: its chain is closed"
+                );
+                self.stop_writing(document, chain);
             }
         }
     }

@@ -123,6 +123,8 @@ impl Engine {
                 self.peers.down(peer);
                 self.tell_all(|| Event::PeerDown { peer });
             }
+            // What can't be kept is not taken in: peers offer it again when the device is back.
+            NetworkEvent::Frame { .. } if self.broken => {}
             NetworkEvent::Frame { peer, frame } => self.frame(peer, &frame),
             NetworkEvent::Sent { peer, bytes } => self.sent(peer, bytes),
             NetworkEvent::Listening { address } => {

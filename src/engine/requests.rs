@@ -254,6 +254,14 @@ impl Engine {
         }
     }
 
+    /// Nothing more is taken of a chain: a copy of the document that writes on it must be opened anew.
+    pub(super) fn stop_writing(&mut self, document: DocumentId, chain: ChainId) {
+        let open = self.open.get(&document).into_iter().flatten();
+        for open in open.filter(|open| open.replica.chain == chain) {
+            open.replica.set_access(Access::Broken);
+        }
+    }
+
     /// Tells open documents whether they may be edited.
     pub(super) fn set_access(&mut self) {
         for replica in self.open.values().flatten().map(|open| &open.replica) {

@@ -4,8 +4,8 @@ use driftline::yrs::Xml;
 use driftline::yrs::types::text::YChange;
 use driftline::yrs::types::{Attrs, ToJson};
 use driftline::yrs::{
-    Any, Array, Doc, Number, GetString, Map, Out, ReadTxn, Text, Transact, XmlElementRef, XmlFragment,
-    XmlOut,
+    Any, Array, Doc, GetString, Map, Number, Out, ReadTxn, Text, Transact, XmlElementRef,
+    XmlFragment, XmlOut,
 };
 use serde_json::{Map as Object, Value, json};
 
@@ -24,7 +24,7 @@ pub(crate) fn content(doc: &Doc) -> Value {
 }
 
 /// Runs of text, neighbours with equal formats joined.
-pub(crate) fn delta<T: ReadTxn>(text: &impl Text, txn: &T) -> Value {
+fn delta<T: ReadTxn>(text: &impl Text, txn: &T) -> Value {
     let mut runs: Vec<(Value, Value)> = Vec::new();
     for run in text.diff(txn, YChange::identity) {
         let insert = plain(&run.insert, txn);

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use driftline::yrs::types::Attrs;
 use driftline::yrs::{
     Any, Array, ArrayPrelim, Doc, In, Map, MapPrelim, Out, ReadTxn, Text, TextPrelim,
-    TransactionMut, Xml, XmlElementPrelim, XmlFragment, XmlOut,
-    XmlTextPrelim,
+    TransactionMut, Xml, XmlElementPrelim, XmlFragment, XmlOut, XmlTextPrelim,
 };
 use serde_json::{Value, json};
 

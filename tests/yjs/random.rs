@@ -30,7 +30,7 @@ pub(crate) fn edit<T: ReadTxn>(rng: &mut ChaCha8Rng, txn: &T) -> Value {
 }
 
 /// A root, by the name that says of what type it is.
-pub(crate) fn root_of<T: ReadTxn>(txn: &T, name: &str) -> Out {
+fn root_of<T: ReadTxn>(txn: &T, name: &str) -> Out {
     let root = match name {
         "text" => txn.get_text(name).map(Out::YText),
         "map" => txn.get_map(name).map(Out::YMap),

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use driftline::yrs::Transact;
 use driftline::ChainId;
+use driftline::yrs::Transact;
 use driftline_core::document::OpenDocument;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -38,7 +38,11 @@ impl<'a> Session<'a> {
         let client = ChainId(rng.random()).client_id();
         let ours = OpenDocument::new(client, move |update| kept.lock().unwrap().push(update));
         edits::define_roots(ours.doc());
-        peer.ask(&[json!({ "op": "new", "doc": "d", "client": rng.random::<u32>() })]);
+        // To read it is to define its roots, without which Yjs does not tend to formats.
+        peer.ask(&[
+            json!({ "op": "new", "doc": "d", "client": rng.random::<u32>() }),
+            json!({ "op": "json", "doc": "d" }),
+        ]);
         let (to_them, to_us, history) = (Vec::new(), Vec::new(), Vec::new());
         Self { case, rng, peer, ours, made, to_them, to_us, pending: false, history }
     }
@@ -55,6 +59,7 @@ impl<'a> Session<'a> {
         assert!(!self.pending, "case {}: Yjs waits for what it has", self.case);
         // Yjs takes formats away that it finds redundant when updates come in: edits of its own.
         let state = self.theirs();
+        self.ours.apply(&[&state]).unwrap();
         self.must_read(content(self.ours.doc()), "after the exchange");
         // A device that has only what Yjs would store reads the same.
         let again = OpenDocument::new(1 << 40, |_| {});
@@ -76,8 +81,6 @@ impl<'a> Session<'a> {
                 self.history.push(json!({ "here": edit }));
             }
         }
-        for u in self.made.lock().unwrap().iter() { println!("MADE {}", data_encoding::BASE64.encode(u)); }
-        println!("HIST {}", self.history.len());
         self.to_them.append(&mut self.made.lock().unwrap());
     }
 
@@ -112,7 +115,6 @@ impl<'a> Session<'a> {
         let to_them = shuffled(&mut self.rng, &mut self.to_them, late);
         let requests: Vec<_> = to_them.iter().map(|update| apply(update)).collect();
         if !requests.is_empty() {
-            for u in &to_them { println!("SENT {}", data_encoding::BASE64.encode(u)); }
             let answers = self.peer.ask(&requests);
             self.pending = answers.last().is_some_and(|answer| answer["pending"] == true);
         }
