@@ -1,5 +1,5 @@
 //! Where yrs and Yjs differ on the way to the same content. A test that fails here is good news: the difference is
-//! gone, and so may be what is said of it at the head of `tests/yjs.rs`.
+//! gone, and so may be what is said of it at the head of `main.rs`.
 
 use std::sync::{Arc, Mutex};
 

@@ -50,16 +50,20 @@ pub(crate) fn perform(txn: &mut TransactionMut<'_>, edit: &Value) {
     }
 }
 
+/// A root, by the name that says of what type it is.
+pub(crate) fn root_of<T: ReadTxn>(txn: &T, name: &str) -> Out {
+    let root = match name {
+        "text" => txn.get_text(name).map(Out::YText),
+        "map" => txn.get_map(name).map(Out::YMap),
+        "array" => txn.get_array(name).map(Out::YArray),
+        _ => txn.get_xml_fragment(name).map(Out::YXmlFragment),
+    };
+    root.unwrap()
+}
+
 fn find(txn: &TransactionMut<'_>, path: &[Value]) -> Out {
     let (root, steps) = path.split_first().unwrap();
-    let root = root.as_str().unwrap();
-    let start = match root {
-        "text" => txn.get_text(root).map(Out::YText),
-        "map" => txn.get_map(root).map(Out::YMap),
-        "array" => txn.get_array(root).map(Out::YArray),
-        _ => txn.get_xml_fragment(root).map(Out::YXmlFragment),
-    };
-    steps.iter().fold(start.unwrap(), |held, step| {
+    steps.iter().fold(root_of(txn, root.as_str().unwrap()), |held, step| {
         let index = || u32::try_from(step.as_u64().unwrap()).unwrap();
         match held {
             Out::YMap(map) => map.get(txn, step.as_str().unwrap()).unwrap(),

@@ -7,6 +7,8 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
+use crate::edits::root_of;
+
 const WORDS: [&str; 9] = ["milk ", "honey", "x", "é", "世界", "🦀", "a👩‍🌾b", "\u{2028}", "\n"];
 
 /// One edit for the document as it stands.
@@ -27,17 +29,6 @@ pub(crate) fn edit<T: ReadTxn>(rng: &mut ChaCha8Rng, txn: &T) -> Value {
     };
     edit["path"] = json!(path);
     edit
-}
-
-/// A root, by the name that says of what type it is.
-fn root_of<T: ReadTxn>(txn: &T, name: &str) -> Out {
-    let root = match name {
-        "text" => txn.get_text(name).map(Out::YText),
-        "map" => txn.get_map(name).map(Out::YMap),
-        "array" => txn.get_array(name).map(Out::YArray),
-        _ => txn.get_xml_fragment(name).map(Out::YXmlFragment),
-    };
-    root.unwrap()
 }
 
 /// All shared types below one, itself included, each with its path.

@@ -173,23 +173,26 @@ impl Space {
         now: Now,
         rng: &mut dyn Rng,
     ) -> Authorship {
-        let document = label.document(&self.id);
-        self.log(label);
-        let (me, log) = (self.me, &self.index[&document]);
+        let (me, document) = (self.me, label.document(&self.id));
+        let log = self.log(label);
         let own = || log.chains.iter().filter(|(_, chain)| chain.author == me);
-        let free = own().find(|(id, chain)| chain.state == ChainState::Open && !taken.contains(id));
-        let fresh = self.authors.chains.iter().find(|(id, author)| {
-            author.document == document && !log.chains.contains_key(id) && !taken.contains(id)
-        });
-        let found = free.map(|(id, _)| *id).or(fresh.map(|(id, _)| *id));
-        let head = match found {
-            Some(_) => None,
-            None => {
-                let latest = own().max_by_key(|(_, chain)| chain.tip.time).map(|(id, _)| *id);
-                Some(ChainHead::open(document, me, latest, now.wall, rng))
-            }
-        };
-        let chain = found.or(head.as_ref().map(ChainHead::id)).expect("one of the two is there");
+        let open = own().filter(|(_, chain)| chain.state == ChainState::Open).map(|(id, _)| id);
+        if let Some(chain) = open.chain(&log.begun).find(|id| !taken.contains(id)).copied() {
+            return self.authorship(chain, document, None);
+        }
+        let latest = own().max_by_key(|(_, chain)| chain.tip.time).map(|(id, _)| *id);
+        let head = ChainHead::open(document, me, latest, now.wall, rng);
+        let chain = head.id();
+        log.begun.insert(chain);
+        self.authorship(chain, document, Some(head))
+    }
+
+    fn authorship(
+        &mut self,
+        chain: ChainId,
+        document: DocumentId,
+        head: Option<ChainHead>,
+    ) -> Authorship {
         let author = self.authors.chains.entry(chain).or_insert_with(|| Author {
             document,
             head,

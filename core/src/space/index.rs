@@ -1,6 +1,6 @@
 //! What this device holds of each document, by numbers and hashes: the entries themselves are in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{ChainRecord, ChainState, Change};
 use super::journal::Accepted;
@@ -13,6 +13,8 @@ use crate::log::{ChainHead, Frontier, Point, Tip};
 pub(super) struct DocumentLog {
     pub(super) label: Label,
     pub(super) chains: BTreeMap<ChainId, Chain>,
+    /// Chains that this device opened and has not written to yet.
+    pub(super) begun: BTreeSet<ChainId>,
     /// The feed's number when the document last changed.
     pub(super) changed: u64,
     /// The same, of what is saved.
@@ -33,7 +35,7 @@ pub(super) struct Chain {
 
 impl DocumentLog {
     pub(super) fn new(label: Label) -> Self {
-        Self { label, chains: BTreeMap::new(), changed: 0, saved_feed: 0 }
+        Self { label, chains: BTreeMap::new(), begun: BTreeSet::new(), changed: 0, saved_feed: 0 }
     }
 
     /// Puts back a chain that was read from the store, and is saved therefore.
@@ -55,6 +57,7 @@ impl DocumentLog {
         feed: u64,
     ) -> &mut Chain {
         self.changed = feed;
+        self.begun.remove(&chain);
         let start = Point { number: 0, hash: Hash(chain.0) };
         let begun = Chain { author, tip, written: 0, saved: start, state: ChainState::Open };
         let chain = self.chains.entry(chain).or_insert(begun);
