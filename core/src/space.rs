@@ -8,6 +8,7 @@ mod author;
 mod effect;
 mod event;
 mod fanout;
+mod following;
 mod index;
 mod intake;
 mod joining;

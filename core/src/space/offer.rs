@@ -4,8 +4,9 @@
 //! costs one number, and what a peer got from somebody else is not sent again.
 
 use super::effect::{Effect, PeerFault};
+use super::following::Offer;
 use super::message::{Changed, Message, Segments, Stretch};
-use super::session::{Mode, Offer, PATIENCE};
+use super::session::{Mode, PATIENCE};
 use super::{Context, Space};
 use crate::document::Label;
 use crate::id::{DeviceId, DocumentId};

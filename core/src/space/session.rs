@@ -1,14 +1,15 @@
 //! What this device and one connected member know of one another.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::effect::{Change, Effect, Notice, PeerFault, Position};
+use super::effect::{Effect, Notice, PeerFault};
+use super::following::Inbound;
 use super::journal::Accepted;
 use super::message::{Message, Open, Stretch, VERSION};
 use super::{Context, Space};
 use crate::clock::SteadyTime;
-use crate::id::{ChainId, DeviceId, DocumentId};
+use crate::id::{DeviceId, DocumentId};
 use crate::log::Frontier;
 
 /// How long an answer may take before a message is taken for lost. Streams lose nothing, so this repairs
@@ -18,56 +19,25 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How soon a quiet session is brought up to date about the feed's number.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
-/// More claims than this that wait for an earlier one are not remembered.
-const MAX_CLAIMS: usize = 256;
-
 /// One connected member.
 #[derive(Debug)]
 pub(super) struct Session {
     /// The peer's incarnation, once its `Open` is here.
-    theirs: Option<[u8; 16]>,
+    pub(super) theirs: Option<[u8; 16]>,
     /// Whether the peer has this device's `Open`.
     heard: bool,
     opened: SteadyTime,
     /// The end of this device's feed when the session began. What the peer sent before, it may have lost.
-    began: u64,
+    pub(super) began: u64,
     /// When this device last told the peer what let it in.
     pub(super) introduced: Option<SteadyTime>,
     /// Bytes handed over for sending that are not on their way yet.
     pub(super) queued: usize,
     /// How far the peer had saved this feed when that was last stored.
-    persisted_ack: u64,
+    pub(super) persisted_ack: u64,
     next_housekeeping: SteadyTime,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
-}
-
-/// Following the peer's feed.
-#[derive(Debug, Default)]
-pub(super) struct Inbound {
-    /// Everything of it up to here has been taken in.
-    received: u64,
-    /// Where the peer's feed was when the session opened.
-    head: u64,
-    /// How far that is in the store.
-    persisted: u64,
-    /// Stretches that came in whole, and wait for what is before them.
-    claims: Vec<Stretch>,
-    /// What the peer offered last, and is not all here yet.
-    pub(super) offer: Option<Offer>,
-    /// When a document's missing entries were last asked for.
-    pub(super) asked: BTreeMap<DocumentId, SteadyTime>,
-    /// Chains whose author may not write, as far as this device knows.
-    pub(super) refused: BTreeMap<ChainId, DocumentId>,
-    /// What is to be acknowledged, once a batch is saved.
-    unsaved: VecDeque<(u64, u64)>,
-}
-
-/// A stretch of the peer's feed, and what has to be here before it counts as received.
-#[derive(Debug)]
-pub(super) struct Offer {
-    pub(super) stretch: Stretch,
-    pub(super) missing: BTreeMap<DocumentId, Frontier>,
 }
 
 /// Serving this device's feed.
@@ -190,9 +160,7 @@ impl Space {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.heard |= heard;
         if session.theirs.replace(head.incarnation) != Some(head.incarnation) {
-            let (received, persisted) = (followed, followed);
-            session.inbound =
-                Inbound { received, persisted, head: head.number, ..Inbound::default() };
+            session.inbound = Inbound::at(followed, head.number);
         }
         if matches!(session.outbound.mode, Mode::Unopened) {
             let saved = theirs.map_or(0, |seen| seen.number);
@@ -205,79 +173,6 @@ impl Space {
         }
         context.effects.push(Effect::Notify(Notice::Peers));
         Ok(())
-    }
-
-    /// The peer sent a whole stretch of its feed. It counts once everything before it is here too.
-    pub(super) fn claim(&mut self, peer: DeviceId, stretch: Stretch) {
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if session.inbound.claims.len() < MAX_CLAIMS {
-            session.inbound.claims.push(stretch);
-        }
-    }
-
-    /// Moves each session's place in its peer's feed as far as what came in allows.
-    pub(super) fn settle_claims(&mut self) {
-        let mut moved = Vec::new();
-        // Where to go on from is known with the peer's `Open`, which may have been overtaken.
-        for (peer, session) in self.sessions.iter_mut().filter(|(_, session)| session.is_open()) {
-            let inbound = &mut session.inbound;
-            inbound.settle_offer(&self.index);
-            if inbound.advance() {
-                inbound.unsaved.push_back((self.journal.current(), inbound.received));
-                moved.push(*peer);
-            }
-        }
-        // What only moves a number waits for housekeeping, or for entries to be written with.
-        if self.journal.is_dirty() {
-            moved.into_iter().for_each(|peer| self.persist_seen(peer));
-        } else {
-            let batch = self.journal.issued();
-            for peer in moved {
-                let session = self.sessions.get_mut(&peer);
-                if let Some(last) = session.and_then(|session| session.inbound.unsaved.back_mut()) {
-                    last.0 = batch;
-                }
-            }
-        }
-    }
-
-    /// Tells peers what of their feeds is saved by now.
-    pub(super) fn acknowledge(&mut self, context: &mut Context<'_>) {
-        for (peer, session) in &mut self.sessions {
-            let unsaved = &mut session.inbound.unsaved;
-            let mut saved = None;
-            while let Some((_, received)) =
-                unsaved.pop_front_if(|(batch, _)| self.journal.is_saved(*batch))
-            {
-                saved = Some(received);
-            }
-            // Nothing of what holds refused entries is acknowledged: they are to be sent again.
-            if let (Some(received), Some(incarnation)) = (saved, session.theirs)
-                && session.inbound.refused.is_empty()
-            {
-                self.seen.insert(*peer, Position { incarnation, number: received });
-                let frame = Message::Saved(received).frame(self.tag);
-                session.queued += frame.len();
-                context.effects.push(Effect::Send { to: vec![*peer], frame });
-            }
-        }
-    }
-
-    /// The peer saved this device's feed up to a number.
-    pub(super) fn on_saved(&mut self, peer: DeviceId, upto: u64, context: &mut Context<'_>) {
-        let feed = self.journal.feed();
-        if upto > feed.accepted {
-            return;
-        }
-        let acked = self.acked.entry(peer).or_default();
-        *acked = upto.max(*acked);
-        if let Some(session) = self.sessions.get_mut(&peer)
-            && session.outbound.acked < upto
-        {
-            session.outbound.acked = upto;
-            session.outbound.progress = context.now.steady;
-        }
-        context.effects.push(Effect::Notify(Notice::Progress));
     }
 
     /// Bytes left for the peer: there is room for more.
@@ -338,27 +233,6 @@ impl Space {
         let open = Open { oldest: VERSION, newest: VERSION, head, seen, heard };
         self.send(peer, &Message::Open(open), context);
     }
-
-    fn persist_seen(&mut self, peer: DeviceId) {
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        let Some(incarnation) = session.theirs else { return };
-        if session.inbound.refused.is_empty() {
-            session.inbound.persisted = session.inbound.received;
-            let position = Position { incarnation, number: session.inbound.received };
-            self.journal.add(Change::Seen { space: self.id, peer, position });
-        }
-    }
-
-    fn persist_acked(&mut self, peer: DeviceId) {
-        let incarnation = self.journal.feed().incarnation;
-        let Some(acked) = self.acked.get(&peer) else { return };
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if session.persisted_ack != *acked {
-            session.persisted_ack = *acked;
-            let position = Position { incarnation, number: *acked };
-            self.journal.add(Change::Acked { space: self.id, peer, position });
-        }
-    }
 }
 
 impl Outbound {
@@ -368,44 +242,5 @@ impl Outbound {
             self.progress = now;
         }
         self.told = told;
-    }
-}
-
-impl Inbound {
-    /// Whether all that the peer had when the session opened, or has offered since, is here.
-    pub(super) fn is_caught_up(&self) -> bool {
-        self.received >= self.head && self.offer.is_none()
-    }
-
-    /// Strikes off what has arrived of the last offer; when nothing is missing, its stretch is received.
-    fn settle_offer(&mut self, index: &super::Index) {
-        let Some(offer) = &mut self.offer else { return };
-        let refused = &self.refused;
-        offer.missing.retain(|document, frontier| {
-            let covers = |log: &super::DocumentLog| {
-                log.covers(frontier, |chain| refused.contains_key(chain))
-            };
-            !index.get(document).is_some_and(covers)
-        });
-        if offer.missing.is_empty() {
-            self.claims.push(offer.stretch);
-            self.offer = None;
-        }
-    }
-
-    /// Moves on over the claims that join what was received; says whether there is something to
-    /// acknowledge.
-    fn advance(&mut self) -> bool {
-        let before = self.received;
-        // A peer that tells again what was received has missed that it was acknowledged.
-        let missed = self.claims.iter().any(|stretch| stretch.upto <= before);
-        self.claims.sort_by_key(|stretch| stretch.from);
-        for stretch in &self.claims {
-            if stretch.from <= self.received {
-                self.received = self.received.max(stretch.upto);
-            }
-        }
-        self.claims.retain(|stretch| stretch.upto > self.received);
-        missed || self.received > before
     }
 }
