@@ -1,5 +1,7 @@
 //! A device: a folder with a key and a store, an engine, and its place on the network.
 
+mod error;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -7,16 +9,14 @@ use std::thread::JoinHandle;
 use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::roster::Ticket;
-use driftline_core::space::Refusal;
-use driftline_net::{Limits, Network, NetworkConfig, StartError, Traffic, Transport};
-use driftline_storage::{
-    EngineError, Folder, FolderError, Life, SledEngine, Store, StoreError, Writer,
-};
+use driftline_net::{Limits, Network, NetworkConfig, Traffic, Transport};
+use driftline_storage::{Folder, Life, SledEngine, Store, Writer};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
-use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+
+pub use error::{CloseError, JoinError, ListenError, OpenError};
 
 use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, inbox};
 use crate::space::Space;
@@ -45,95 +45,6 @@ pub struct Connection {
     pub transport: Transport,
 }
 
-/// Why a device can't be opened.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// Its folder can't be used.
-    #[error(transparent)]
-    Folder {
-        /// Why.
-        #[from]
-        source: FolderError,
-    },
-    /// Its database can't be opened.
-    #[error("the database in {} can't be opened", path.display())]
-    Database {
-        /// The database.
-        path: PathBuf,
-        /// Why.
-        source: EngineError,
-    },
-    /// What it stored can't be read.
-    #[error("what is stored in {} can't be read", path.display())]
-    Store {
-        /// The database.
-        path: PathBuf,
-        /// Why.
-        source: StoreError,
-    },
-    /// The network does not start.
-    #[error("the network does not start")]
-    Network {
-        /// Why.
-        #[from]
-        source: StartError,
-    },
-    /// An address can't be listened on.
-    #[error(transparent)]
-    Listen {
-        /// Why.
-        #[from]
-        source: ListenError,
-    },
-    /// The system starts no more threads.
-    #[error("the system starts no more threads")]
-    Threads {
-        /// Why.
-        #[from]
-        source: std::io::Error,
-    },
-}
-
-/// Why a device can't listen on an address.
-#[derive(Debug, Error)]
-pub enum ListenError {
-    /// The address can be reached from other machines.
-    #[error(
-        "{address} can be reached from outside: this version listens on loopback only (127.0.0.1 or ::1)"
-    )]
-    NotLoopback {
-        /// The address.
-        address: Multiaddr,
-    },
-    /// The network refused it.
-    #[error("can't listen on {address}")]
-    Network {
-        /// The address.
-        address: Multiaddr,
-        /// Why.
-        source: driftline_net::ListenError,
-    },
-}
-
-/// Why a device did not get into a space.
-#[derive(Debug, Error)]
-pub enum JoinError {
-    /// A member said no.
-    #[error(transparent)]
-    Refused {
-        /// Why.
-        #[from]
-        source: Refusal,
-    },
-    /// The device was closed meanwhile.
-    #[error(transparent)]
-    Gone {
-        /// The engine's end.
-        #[from]
-        source: EngineGone,
-    },
-}
-
 /// One installation of an app. Handles are cheap to clone, and all are the same device.
 ///
 /// [`close`](Self::close) saves everything and tells peers goodbye. A device whose last handle is dropped without it
@@ -148,10 +59,9 @@ struct Shared {
     path: PathBuf,
     inbox: Inbox,
     network: Network,
-    // These are taken when the device is closed.
-    folder: Mutex<Option<Folder>>,
+    // Taken when the device is closed, by the first who does; others wait for it.
+    engine: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     runtime: Mutex<Option<Runtime>>,
-    engine: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Device {
@@ -190,6 +100,7 @@ impl Device {
     fn open_blocking(path: &Path, options: &DeviceOptions) -> Result<Self, OpenError> {
         let folder = Folder::lock(path)?;
         let key = Arc::new(folder.key(|| DeviceKey::generate(&mut rand::rng()))?);
+        let home = folder.path().to_owned();
         let path = folder.database();
         let broken = |source| OpenError::Store { path: path.clone(), source };
         let database = SledEngine::open(&path)
@@ -220,13 +131,14 @@ impl Device {
             inbox: inbox.clone(),
         };
         let engine = Engine::load(parts, !options.offline).map_err(broken)?;
-        let engine = std::thread::Builder::new()
-            .name("engine".to_owned())
-            .spawn(move || engine.run(&receiver))?;
-        let (id, path) = (key.id(), folder.path().to_owned());
-        let folder = Mutex::new(Some(folder));
-        let (runtime, engine) = (Mutex::new(Some(runtime)), Mutex::new(Some(engine)));
-        let shared = Shared { id, path, inbox, network, folder, runtime, engine };
+        let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            engine.run(&receiver);
+            // Nobody else gets the folder while anything is still written to it.
+            drop(folder);
+        })?;
+        let (id, runtime) = (key.id(), Mutex::new(Some(runtime)));
+        let engine = tokio::sync::Mutex::new(Some(engine));
+        let shared = Shared { id, path: home, inbox, network, engine, runtime };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -292,9 +204,13 @@ impl Device {
         listening.map_err(|source| ListenError::Network { address, source })
     }
 
-    /// Keeps trying to reach whoever answers at an address.
+    /// Keeps trying to reach whoever answers at an address. Only loopback addresses are dialled for now.
     pub fn dial(&self, address: Multiaddr) {
-        self.shared.network.remember(None, vec![address]);
+        if is_loopback(&address) {
+            self.shared.network.remember(None, vec![address]);
+        } else {
+            tracing::warn!(%address, "this version dials loopback addresses only");
+        }
     }
 
     /// The addresses at which this device can be reached, each with its id.
@@ -320,20 +236,21 @@ impl Device {
     /// Saves everything, says goodbye to peers and frees the folder. Other handles find the device closed.
     ///
     /// # Errors
-    /// If the store failed, now or before. What was reported as saved is safe.
-    pub async fn close(&self) -> Result<(), StoreError> {
+    /// If the store failed, now or before, or the engine did. What was reported as saved is safe.
+    pub async fn close(&self) -> Result<(), CloseError> {
+        let mut engine = self.shared.engine.lock().await;
+        let Some(thread) = engine.take() else { return Ok(()) };
         let (reply, closed) = oneshot::channel();
         self.shared.inbox.close(reply);
-        // The engine is gone already when somebody else has closed the device.
-        let closed = closed.await.unwrap_or(Ok(()));
+        let closed = closed.await;
         self.shared.network.shutdown().await;
-        if let Some(engine) = taken(&self.shared.engine) {
-            // It has answered, and only frees its memory now.
-            _ = engine.join();
-        }
+        // The engine has answered, and frees its memory and the folder now.
+        let ended = thread.join();
         self.shared.stop_runtime();
-        drop(taken(&self.shared.folder));
-        closed
+        match (closed, ended) {
+            (Ok(closed), Ok(())) => Ok(closed?),
+            _ => Err(CloseError::Panicked),
+        }
     }
 
     fn handle(&self, id: SpaceId) -> Space {
@@ -372,7 +289,8 @@ fn taken<T>(held: &Mutex<Option<T>>) -> Option<T> {
     held.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-fn is_loopback(address: &Multiaddr) -> bool {
+/// Whether an address can't be reached from other machines.
+pub(crate) fn is_loopback(address: &Multiaddr) -> bool {
     address.iter().next().is_some_and(|protocol| match protocol {
         Protocol::Ip4(address) => address.is_loopback(),
         Protocol::Ip6(address) => address.is_loopback(),

@@ -48,6 +48,9 @@ pub enum EditError {
         "the edit is larger than 8 MiB and can't be kept: close the document, open it again, and edit in smaller steps"
     )]
     TooLarge,
+    /// The device is closed.
+    #[error("the device is closed")]
+    Closed,
 }
 
 /// Why an edit will not get where it was waited for.
@@ -134,6 +137,8 @@ impl Document {
             return Err(EditError::Busy);
         }
         let mut txn = self.doc().transact_mut();
+        // Again, now that nobody can change it: a device that closes waits for edits under way, and takes no more.
+        self.may_edit()?;
         let output = change(&mut txn);
         drop(txn);
         if self.handle.replica.access() == Access::TooLarge {
@@ -166,6 +171,7 @@ impl Document {
             Access::StoreFailed => Err(EditError::StoreFailed),
             Access::Broken => Err(EditError::Broken),
             Access::TooLarge => Err(EditError::TooLarge),
+            Access::Closed => Err(EditError::Closed),
         }
     }
 

@@ -36,6 +36,7 @@ use requests::Join;
 use waiters::Waiters;
 
 pub(crate) use inbox::{Inbox, Receiver, inbox};
+use replica::Replica;
 pub(crate) use replica::{Access, Handle, LoadError, Watcher};
 pub(crate) use requests::Request;
 
@@ -66,6 +67,8 @@ pub(crate) struct Engine {
     peers: Peers,
     open: HashMap<DocumentId, Vec<Open>>,
     batches: Batches,
+    /// Documents whose app keeps them locked for so long that they have to be loaded again.
+    reload: Vec<Arc<Replica>>,
     /// How many documents the pool is folding.
     folding: usize,
     /// Set once the store has failed: nothing is written any more.
@@ -126,6 +129,7 @@ impl Engine {
             peers,
             open: HashMap::new(),
             batches: Batches::default(),
+            reload: Vec::new(),
             folding: 0,
             broken: false,
         })
@@ -150,6 +154,10 @@ impl Engine {
             if let Some(reply) = closing {
                 break reply;
             }
+            if self.deadline().is_some_and(|at| at <= self.now().steady) {
+                self.tick();
+                self.settle();
+            }
         };
         self.close(closed, receiver);
     }
@@ -157,16 +165,20 @@ impl Engine {
     /// The next input; nothing if a deadline came first, which has been dealt with then.
     fn wait(&mut self, receiver: &Receiver) -> Option<Input> {
         let now = self.now().steady;
-        let deadlines = self.spaces.values().filter_map(|slot| slot.space.deadline());
-        let joins = self.joins.values().map(|join| join.joining.deadline());
-        let deadline = deadlines.chain(joins).min();
-        let patience = deadline.map_or(Duration::from_secs(3600), |at| at.since(now));
+        let patience = self.deadline().map_or(Duration::from_secs(3600), |at| at.since(now));
         let input = receiver.next(patience);
         if input.is_none() {
             self.tick();
             self.settle();
         }
         input
+    }
+
+    /// When a space, or one that is being joined, wants a tick.
+    fn deadline(&self) -> Option<SteadyTime> {
+        let spaces = self.spaces.values().filter_map(|slot| slot.space.deadline());
+        let joins = self.joins.values().map(|join| join.joining.deadline());
+        spaces.chain(joins).min()
     }
 
     fn tick(&mut self) {
@@ -194,7 +206,9 @@ impl Engine {
             Input::Request(request) => self.request(request),
             Input::Snapshot { document, snapshot } => {
                 self.folding -= 1;
-                self.keep_snapshot(document, snapshot);
+                if let Some(snapshot) = snapshot {
+                    self.keep_snapshot(document, snapshot);
+                }
             }
             Input::Closed(replica) => self.document_closed(&replica),
             Input::Close(_) => {}
@@ -237,6 +251,10 @@ impl Engine {
             }
             self.perform(id, effects);
         }
+        // All that was taken in has been handed to the store by now.
+        for replica in std::mem::take(&mut self.reload) {
+            self.reload_replica(replica);
+        }
     }
 
     /// Gives a space an event, and does what it asks for.
@@ -257,11 +275,13 @@ impl Engine {
 
     /// Seals and saves everything, and says goodbye to peers.
     fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>, receiver: &Receiver) {
+        self.close_documents();
         while let Some(input) = receiver.try_next() {
             self.take_last(input);
         }
+        let end = Instant::now() + FOLDING_PATIENCE;
         while self.folding > 0
-            && let Some(input) = receiver.next(FOLDING_PATIENCE)
+            && let Some(input) = receiver.next(end.saturating_duration_since(Instant::now()))
         {
             self.take_last(input);
         }

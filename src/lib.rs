@@ -31,7 +31,9 @@ mod engine;
 mod space;
 pub mod trace;
 
-pub use device::{Connection, Device, DeviceOptions, JoinError, ListenError, OpenError};
+pub use device::{
+    CloseError, Connection, Device, DeviceOptions, JoinError, ListenError, OpenError,
+};
 pub use document::{
     Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError,
 };

@@ -37,9 +37,9 @@ impl Label {
     /// If the name is empty, longer than [`MAX_NAME_BYTES`] or holds control characters.
     pub fn new(name: &str) -> Result<Self, BadName> {
         let label = Self { name: name.to_owned(), lineage: 0 };
-        match name.is_empty() || !label.is_sound() {
-            true => Err(BadName),
-            false => Ok(label),
+        match label.is_sound() && !label.is_roster() {
+            true => Ok(label),
+            false => Err(BadName),
         }
     }
 
@@ -50,12 +50,13 @@ impl Label {
 
     /// Whether this labels the roster.
     pub(crate) fn is_roster(&self) -> bool {
-        self.name.is_empty()
+        *self == Self::roster()
     }
 
     /// Whether a label from a peer is one that [`new`](Self::new) would have made.
     pub(crate) fn is_sound(&self) -> bool {
-        self.name.len() <= MAX_NAME_BYTES && !self.name.chars().any(char::is_control)
+        let printable = !self.name.chars().any(char::is_control);
+        self.is_roster() || (1..=MAX_NAME_BYTES).contains(&self.name.len()) && printable
     }
 
     /// The document's name.

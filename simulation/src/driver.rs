@@ -133,6 +133,10 @@ impl World {
                 }
                 self.notices.push((who, notice));
             }
+            Notice::Retired { document, .. } => {
+                self.trace.note(self.now, who, Kind::Notice, format_args!("{notice:?}"));
+                self.reopen(who, document);
+            }
             Notice::Roster | Notice::Document(_) | Notice::Peers => {}
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use driftline::trace::TraceError;
 use driftline::{
-    DocumentError, EditError, EngineGone, InviteError, JoinError, Multiaddr, OpenError,
-    ParseTicketError, ReachError, SpaceId, StoreError,
+    CloseError, DocumentError, EditError, EngineGone, InviteError, JoinError, Multiaddr, OpenError,
+    ParseTicketError, ReachError, SpaceId,
 };
 use thiserror::Error;
 
@@ -27,7 +27,7 @@ pub(super) enum Error {
     #[error("can't listen on {address}: choose another address with --listen")]
     Listen { address: Multiaddr, source: io::Error },
     #[error("the device can't be closed in good order")]
-    Close { source: StoreError },
+    Close { source: CloseError },
     #[error(transparent)]
     Gone {
         #[from]

@@ -104,8 +104,10 @@ impl Engine {
 
     /// Entries go to the replicas that did not write them.
     fn arrived(&mut self, arrival: &Arrival) {
-        for open in self.open.get(&arrival.document).into_iter().flatten() {
-            open.replica.take(arrival.clone(), &self.pool);
+        let open = self.open.get(&arrival.document).into_iter().flatten();
+        let behind = open.filter(|open| !open.replica.take(arrival.clone(), &self.pool));
+        for replica in behind.map(|open| open.replica.clone()).collect::<Vec<_>>() {
+            self.reload.push(replica);
         }
     }
 
@@ -119,7 +121,9 @@ impl Engine {
                 self.set_access();
                 self.tell_addresses();
             }
-            Notice::Document(_) | Notice::Peers => {}
+            Notice::Peers => slot.waiters.settle(&slot.space),
+            Notice::Document(_) => {}
+            Notice::Retired { document, chain } => self.stop_writing(document, chain),
             Notice::Forked { document, chain, author } => {
                 tracing::error!(
                     document = %document.short(),

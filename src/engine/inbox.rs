@@ -34,10 +34,10 @@ pub(super) enum Input {
         more: bool,
     },
     Request(Request),
-    /// A document's state was folded.
+    /// A document's state was folded, unless it was edited meanwhile.
     Snapshot {
         document: DocumentId,
-        snapshot: Snapshot,
+        snapshot: Option<Snapshot>,
     },
     /// The app let go of a document.
     Closed(Arc<Replica>),

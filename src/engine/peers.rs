@@ -15,6 +15,7 @@ use libp2p::Multiaddr;
 
 use super::Engine;
 use crate::device::Connection;
+use crate::device::is_loopback;
 
 const ADDRESSES: Tag = [0; TAG_BYTES];
 
@@ -156,7 +157,12 @@ impl Engine {
         match self.network.send(peer, frame) {
             Ok(()) => self.peers.queued.entry(peer).or_default().push_back((space, bytes)),
             // A session that is gone, or was closed for being too slow, is reported as down.
-            Err(error) => tracing::debug!(peer = %peer.short(), %error, "a frame was not sent"),
+            Err(error) => {
+                tracing::warn!(peer = %peer.short(), %error, bytes, "a frame was not sent");
+                if let Some(space) = space {
+                    self.feed(space, Event::Sent { peer, bytes });
+                }
+            }
         }
     }
 
@@ -201,6 +207,10 @@ impl Engine {
     }
 
     fn hear_addresses(&mut self, peer: DeviceId, bytes: &[u8]) {
+        // Strangers are not believed, nor kept a note of.
+        if !self.is_member_somewhere(&peer) {
+            return;
+        }
         let Some(addresses) = read_addresses(bytes) else { return };
         if addresses.is_empty() || self.peers.known.get(&peer) == Some(&addresses) {
             return;
@@ -223,5 +233,6 @@ impl Engine {
 
 fn read_addresses(bytes: &[u8]) -> Option<Vec<Multiaddr>> {
     let texts: Vec<String> = codec::decode(bytes).ok()?;
-    Some(texts.iter().take(MAX_ADDRESSES).filter_map(|text| text.parse().ok()).collect())
+    let addresses = texts.iter().filter_map(|text| text.parse().ok());
+    Some(addresses.filter(is_loopback).take(MAX_ADDRESSES).collect())
 }

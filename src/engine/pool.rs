@@ -58,8 +58,15 @@ impl Pool {
 fn work(tasks: &crossbeam_channel::Receiver<Task>, store: &Store<SledEngine>) {
     for task in tasks {
         match task {
-            Task::Work(replica) => replica.work(store),
-            Task::Run(task) => task(store),
+            Task::Work(replica) => unless_it_panics(|| replica.work(store)),
+            Task::Run(task) => unless_it_panics(|| task(store)),
         }
+    }
+}
+
+/// yrs may panic on what others wrote. That costs the document, and not the thread that all documents share.
+fn unless_it_panics(task: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(task)).is_err() {
+        tracing::error!("a task of the pool panicked");
     }
 }

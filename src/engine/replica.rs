@@ -37,6 +37,8 @@ pub(crate) enum Access {
     Broken,
     /// An edit was made that is too large to be logged.
     TooLarge,
+    /// The device is closed.
+    Closed,
 }
 
 const TOO_LARGE: u8 = Access::TooLarge as u8;
@@ -152,15 +154,24 @@ impl Replica {
             0 => Access::Writable,
             1 => Access::ReadOnly,
             2 => Access::StoreFailed,
+            3 => Access::Broken,
             TOO_LARGE => Access::TooLarge,
-            _ => Access::Broken,
+            _ => Access::Closed,
         }
     }
 
     pub(super) fn set_access(&self, access: Access) {
-        if !matches!(self.access(), Access::Broken | Access::TooLarge) {
-            self.access.store(access as u8, Ordering::Relaxed);
-        }
+        let last = [Access::Broken as u8, TOO_LARGE, Access::Closed as u8];
+        let changed = |held| (!last.contains(&held)).then_some(access as u8);
+        // Where it stays as it is, nothing is to be done.
+        _ = self.access.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
+    }
+
+    /// Takes no more edits; returns when those under way are made.
+    pub(super) fn close(&self) {
+        self.access.store(Access::Closed as u8, Ordering::Relaxed);
+        // Waiting for its lock once is enough: whoever gets it later looks at the access again.
+        drop(yrs::Transact::transact(self.open.doc()));
     }
 
     /// Whether entries of others come in by themselves.
@@ -194,24 +205,35 @@ impl Replica {
         self.push(Job::Load(Some(reply)), 0, pool);
     }
 
+    /// Has the document loaded again, because what came in meanwhile was let go.
+    pub(super) fn reload(self: &Arc<Self>, pool: &Pool) {
+        self.push(Job::Load(None), 0, pool);
+    }
+
     /// Takes entries that came into the log.
-    pub(super) fn take(self: &Arc<Self>, arrival: Arrival, pool: &Pool) {
-        if self.follows {
-            let bytes = arrival.segment.body.len();
-            self.push(Job::Take(arrival), bytes, pool);
+    ///
+    /// Gives false when too much waits, because the app keeps the document locked. Then nothing waits any more, and
+    /// the document has to be [loaded](Self::load) again when the store has it all.
+    pub(super) fn take(self: &Arc<Self>, arrival: Arrival, pool: &Pool) -> bool {
+        if !self.follows {
+            return true;
         }
+        let bytes = size_of::<Arrival>() + arrival.segment.body.len();
+        self.push(Job::Take(arrival), bytes, pool);
+        let mut work = lock(&self.work);
+        let fits = work.bytes <= MAX_WAITING;
+        if !fits {
+            work.jobs.retain(|job| matches!(job, Job::Load(_)));
+            work.bytes = 0;
+            self.loaded.store(false, Ordering::Relaxed);
+        }
+        fits
     }
 
     fn push(self: &Arc<Self>, job: Job, bytes: usize, pool: &Pool) {
         let mut work = lock(&self.work);
         work.jobs.push_back(job);
         work.bytes += bytes;
-        if work.bytes > MAX_WAITING {
-            // The app keeps the document locked. The store has it all: nothing need wait in memory.
-            work.jobs.retain(|job| matches!(job, Job::Load(_)));
-            work.jobs.push_back(Job::Load(None));
-            work.bytes = 0;
-        }
         if !std::mem::replace(&mut work.scheduled, true) {
             pool.work(self.clone());
         }
@@ -267,11 +289,24 @@ impl Replica {
     fn load_from(&self, store: &Store<SledEngine>) -> Result<(), LoadError> {
         let log = store.document(&self.document)?;
         if !log.snapshot.state.is_empty() {
-            self.open.apply(&[&log.snapshot.state])?;
+            self.apply(&[&log.snapshot.state])?;
         }
-        self.open.apply(&updates(log.segments.iter()))?;
+        self.apply(&updates(log.segments.iter()))?;
         self.loaded.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Brings updates in. One that is bad is somebody else's fault, and no reason to keep back the others.
+    fn apply(&self, updates: &[&[u8]]) -> Result<(), ApplyError> {
+        match self.open.apply(updates) {
+            Err(ApplyError::Panicked) => Err(ApplyError::Panicked),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, document = %self.document.short(), "an update in the log is passed over");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     fn bring_in(&self, arrivals: Vec<Arrival>) {
@@ -281,7 +316,7 @@ impl Replica {
             };
             let foreign = group.iter().filter(|arrival| !written_here(arrival));
             let foreign = updates(foreign.map(|arrival| &*arrival.segment));
-            if let Err(error) = self.open.apply(&foreign) {
+            if let Err(error) = self.apply(&foreign) {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, document = %self.document.short(), "a document broke");
                 self.access.store(Access::Broken as u8, Ordering::Relaxed);
@@ -304,8 +339,12 @@ impl Replica {
     }
 
     /// The document's state, to be stored for the next time that it is opened.
-    pub(super) fn snapshot(&self, frontier: Frontier) -> Snapshot {
-        Snapshot { frontier, state: self.open.state() }
+    ///
+    /// `edits` is how many updates of this copy's own are in the frontier: if more were made meanwhile, the state
+    /// would hold what the log does not, so there is none.
+    pub(super) fn snapshot(&self, frontier: Frontier, edits: u64) -> Option<Snapshot> {
+        let state = self.open.state_if(|| self.edits() == edits)?;
+        Some(Snapshot { frontier, state })
     }
 }
 

@@ -113,7 +113,8 @@ impl Engine {
             _ = reply.send(Ok(id));
             return;
         }
-        for address in ticket.addresses().iter().filter_map(|address| address.parse().ok()) {
+        let addresses = ticket.addresses().iter().filter_map(|address| address.parse().ok());
+        for address in addresses.filter(crate::device::is_loopback) {
             self.network.remember(None, vec![address]);
         }
         // A newer ticket to the same space takes the place of an older one.
@@ -205,14 +206,28 @@ impl Engine {
         loaded
     }
 
+    /// Has a replica loaded again once everything taken in so far is in the store.
+    pub(super) fn reload_replica(&mut self, replica: Arc<Replica>) {
+        let pool = self.pool.clone();
+        if self.writer.after(Box::new(move |_: &_| replica.reload(&pool))).is_err() {
+            tracing::warn!("a document was to be loaded again while the store was closing");
+        }
+    }
+
     /// The app let go of a document: keep its state, so that it opens quickly the next time.
     pub(super) fn document_closed(&mut self, replica: &Arc<Replica>) {
         let Some(open) = self.open.get_mut(&replica.document) else { return };
         open.retain(|open| !Arc::ptr_eq(&open.replica, replica));
         if open.is_empty() {
             self.open.remove(&replica.document);
+            self.seal(replica.space);
             self.snapshot(replica);
         }
+    }
+
+    /// Lets no open document be edited any more, because the device closes.
+    pub(super) fn close_documents(&mut self) {
+        self.open.values().flatten().for_each(|open| open.replica.close());
     }
 
     /// Keeps the state of every open document, before the device closes.
@@ -220,31 +235,35 @@ impl Engine {
         let open = self.open.values().flatten();
         let replicas: Vec<_> = open.map(|open| open.replica.clone()).collect();
         for replica in replicas {
-            if let Some(frontier) = self.to_snapshot(&replica) {
-                self.keep_snapshot(replica.document, replica.snapshot(frontier));
+            if let Some((frontier, edits)) = self.to_snapshot(&replica)
+                && let Some(snapshot) = replica.snapshot(frontier, edits)
+            {
+                self.keep_snapshot(replica.document, snapshot);
             }
         }
     }
 
     /// Has the pool fold a document that is not used any more.
     fn snapshot(&mut self, replica: &Arc<Replica>) {
-        let Some(frontier) = self.to_snapshot(replica) else { return };
+        let Some((frontier, edits)) = self.to_snapshot(replica) else { return };
         let (replica, inbox) = (replica.clone(), self.inbox.clone());
         self.folding += 1;
         self.pool.run(move |_| {
-            let snapshot = replica.snapshot(frontier);
+            let snapshot = replica.snapshot(frontier, edits);
             inbox.push(Input::Snapshot { document: replica.document, snapshot });
         });
     }
 
-    /// The frontier that the replica's state would stand for, if it is worth keeping.
-    fn to_snapshot(&self, replica: &Replica) -> Option<Frontier> {
+    /// The frontier that the replica's state would stand for, if it is worth keeping, and how many of its own edits
+    /// that has in it.
+    fn to_snapshot(&self, replica: &Replica) -> Option<(Frontier, u64)> {
         let unsound = matches!(replica.access(), Access::Broken | Access::TooLarge);
         let sound = !unsound && !self.broken;
         let whole = replica.follows() && !replica.is_behind();
         let space = &self.spaces.get(&replica.space)?.space;
         let frontier = space.frontier(&replica.document);
-        (sound && whole && !frontier.is_empty()).then_some(frontier)
+        let edits = space.updates_on(&replica.chain);
+        (sound && whole && !frontier.is_empty()).then_some((frontier, edits))
     }
 
     pub(super) fn keep_snapshot(&mut self, document: DocumentId, snapshot: Snapshot) {

@@ -48,6 +48,7 @@ impl Waiters {
 
     /// Answers those who have got what they waited for.
     pub(super) fn settle(&mut self, space: &Space) {
+        self.edits.retain(|waiter| !waiter.reply.is_closed());
         for waiter in self.edits.extract_if(.., |waiter| waiter.is_reached(space)) {
             waiter.reply.send(true).ok();
         }
@@ -61,6 +62,7 @@ impl Waiters {
     /// Nothing gets anywhere any more.
     pub(super) fn fail(&mut self) {
         self.failed = true;
+        self.caught_up.clear();
         for waiter in self.edits.drain(..) {
             waiter.reply.send(false).ok();
         }

@@ -14,17 +14,28 @@ pub const MERGED_AT_ONCE: usize = 30;
 /// The updates of one group after the other, each group merged into one.
 ///
 /// # Errors
-/// Each item is an error if one of its updates does not decode.
+/// An update that does not decode is an item of its own, and the rest of its group another.
 pub fn merged<'a>(
     updates: &'a [&'a [u8]],
 ) -> impl Iterator<Item = Result<Update, ApplyError>> + 'a {
-    updates.chunks(MERGED_AT_ONCE).map(merge_group)
+    updates.chunks(MERGED_AT_ONCE).flat_map(|group| {
+        let mut bad = Vec::new();
+        let good = merge_group(group, &mut bad);
+        good.map(Ok).into_iter().chain(bad.into_iter().map(Err))
+    })
 }
 
-fn merge_group(group: &[&[u8]]) -> Result<Update, ApplyError> {
-    if let [single] = group {
-        return Ok(Update::decode_v1(single)?);
+fn merge_group(group: &[&[u8]], bad: &mut Vec<ApplyError>) -> Option<Update> {
+    let decode = |update: &&[u8]| match Update::decode_v1(update) {
+        Ok(update) => Some(update),
+        Err(error) => {
+            bad.push(error.into());
+            None
+        }
+    };
+    let mut decoded: Vec<_> = group.iter().filter_map(decode).collect();
+    match decoded.len() {
+        0 | 1 => decoded.pop(),
+        _ => Some(Update::merge_updates(decoded)),
     }
-    let decoded: Result<Vec<_>, _> = group.iter().map(|update| Update::decode_v1(update)).collect();
-    Ok(Update::merge_updates(decoded?))
 }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use thiserror::Error;
 use yrs::block::ClientID;
-use yrs::{Doc, OffsetKind, Options, Origin, ReadTxn, StateVector, Transact};
+use yrs::{Doc, OffsetKind, Options, Origin, ReadTxn, StateVector, Transact, Update};
 
 use super::merge::merged;
 
@@ -67,21 +67,29 @@ impl OpenDocument {
     /// group at the most.
     ///
     /// # Errors
-    /// If an update does not decode or does not fit, or yrs panics; groups before it are in.
+    /// If yrs panics, or an update does not decode or does not fit: all others are in then, and the first error
+    /// is told.
     pub fn apply(&self, updates: &[&[u8]]) -> Result<(), ApplyError> {
         let all = AssertUnwindSafe(|| {
+            let mut told = Ok(());
             for update in merged(updates) {
-                let mut txn = self.doc.transact_mut_with(FROM_LOG);
-                txn.apply_update(update?)?;
+                let applied = update.and_then(|update| self.apply_one(update));
+                told = told.and(applied);
             }
-            Ok(())
+            told
         });
         catch_unwind(all).unwrap_or(Err(ApplyError::Panicked))
     }
 
-    /// The whole document as one Yjs update, v1, what still waits for its parents included.
-    pub fn state(&self) -> Vec<u8> {
-        self.doc.transact().encode_state_as_update_v1(&StateVector::default())
+    fn apply_one(&self, update: Update) -> Result<(), ApplyError> {
+        Ok(self.doc.transact_mut_with(FROM_LOG).apply_update(update)?)
+    }
+
+    /// The whole document as one Yjs update, v1, what still waits for its parents included; nothing if it is not
+    /// `still` what it should be, which is asked while nobody can edit.
+    pub fn state_if(&self, still: impl FnOnce() -> bool) -> Option<Vec<u8>> {
+        let txn = self.doc.transact();
+        still().then(|| txn.encode_state_as_update_v1(&StateVector::default()))
     }
 }
 
@@ -128,12 +136,18 @@ mod tests {
         body.insert(&mut alice.doc().transact_mut(), 0, "𝄞 counts two");
         body.insert(&mut alice.doc().transact_mut(), 2, " really");
         let (again, _) = open(1 << 41);
-        again.apply(&[&alice.state()]).unwrap();
+        again.apply(&[&alice.state_if(|| true).unwrap()]).unwrap();
         assert_eq!(text(&again), "𝄞 really counts two");
     }
 
     #[test]
-    fn bytes_that_are_no_update_are_an_error() {
-        assert!(open(1 << 40).0.apply(&[&[1, 2, 3]]).is_err());
+    fn bytes_that_are_no_update_are_an_error_and_hold_up_nobody_else() {
+        let (alice, written) = open(1 << 40);
+        let body = alice.doc().get_or_insert_text("body");
+        body.insert(&mut alice.doc().transact_mut(), 0, "milk");
+        let good = written.lock().unwrap().remove(0);
+        let (bob, _) = open(1 << 41);
+        assert!(bob.apply(&[&[1, 2, 3], &good]).is_err());
+        assert_eq!(text(&bob), "milk");
     }
 }

@@ -56,7 +56,7 @@ impl Frontier {
     pub fn behind(&self, other: &Self) -> u64 {
         let missing =
             |(chain, point): (&ChainId, &Point)| point.number.saturating_sub(self.number(chain));
-        other.points.iter().map(missing).sum()
+        other.points.iter().map(missing).fold(0, u64::saturating_add)
     }
 
     /// The chains and the last entry held of each.

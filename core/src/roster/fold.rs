@@ -7,6 +7,9 @@ use crate::clock::WallTime;
 use crate::codec;
 use crate::id::{DeviceId, Hash, SpaceId};
 
+/// How many admissions are kept that do not count as far as is known.
+const MAX_PENDING: usize = 256;
+
 /// What the roster knows of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -48,9 +51,9 @@ impl Roster {
         self.members.iter()
     }
 
-    /// The admissions taken in, for somebody who has none yet.
+    /// The admissions that count, for somebody who has none yet.
     pub fn admissions(&self) -> Vec<Admission> {
-        self.admissions.values().cloned().collect()
+        self.admissions.values().filter(|admission| self.counts(admission)).cloned().collect()
     }
 
     /// Takes in an admission; says whether anybody's standing changed. One that is not sound, or for
@@ -59,6 +62,11 @@ impl Roster {
         let key = key(&admission);
         let ours = admission.certificate().space() == self.space();
         if !ours || self.admissions.contains_key(&key) || admission.verify().is_err() {
+            return false;
+        }
+        // One that does not count yet may count with another that is still to come. But anybody can make those up.
+        let pending = self.admissions.values().filter(|held| !self.counts(held)).count();
+        if !self.counts(&admission) && pending >= MAX_PENDING {
             return false;
         }
         self.admissions.insert(key, admission);

@@ -110,6 +110,11 @@ impl Space {
         Ok(self.chain_to_write(label, taken, now, rng))
     }
 
+    /// How many updates this device gave for that chain in this run.
+    pub fn updates_on(&self, chain: &ChainId) -> u64 {
+        self.authors.chains.get(chain).map_or(0, |author| author.updates)
+    }
+
     /// Where the update of that number on that chain has got to.
     pub fn standing(&self, chain: &ChainId, update: u64) -> Standing {
         let author = self.authors.chains.get(chain);

@@ -75,6 +75,13 @@ pub enum Notice {
     Document(DocumentId),
     /// A peer that is a member came or went, or a session with one changed its state.
     Peers,
+    /// A peer has more of one of this device's own chains than the device itself. It is written no more.
+    Retired {
+        /// The document.
+        document: DocumentId,
+        /// The chain.
+        chain: ChainId,
+    },
     /// A device wrote two different entries of one number. Its chain is closed: nothing more is taken.
     Forked {
         /// The document.
@@ -106,6 +113,9 @@ pub enum PeerFault {
     /// It gave a document a name that does not fit its id, or is no name.
     #[error("it sent a document's name that is not that document's")]
     Label,
+    /// It put something else than an admission into the roster.
+    #[error("it put something into the roster that is no admission")]
+    Roster,
     /// It speaks no version of the protocol that this device speaks.
     #[error(
         "it speaks protocol versions {oldest} to {newest}, and this device speaks {}",

@@ -44,8 +44,12 @@ impl Space {
     /// The peer sent a whole stretch of its feed. It counts once everything before it is here too.
     pub(super) fn claim(&mut self, peer: DeviceId, stretch: Stretch) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if session.inbound.claims.len() < MAX_CLAIMS {
-            session.inbound.claims.push(stretch);
+        let claims = &mut session.inbound.claims;
+        let room = claims.len() < MAX_CLAIMS;
+        match claims.last_mut() {
+            Some(last) if last.upto == stretch.from => last.upto = stretch.upto,
+            _ if room => claims.push(stretch),
+            _ => {}
         }
     }
 
@@ -148,7 +152,7 @@ impl Inbound {
     }
 
     /// Strikes off what has arrived of the last offer; when nothing is missing, its stretch is received.
-    fn settle_offer(&mut self, index: &super::Index) {
+    pub(super) fn settle_offer(&mut self, index: &super::Index) {
         let Some(offer) = &mut self.offer else { return };
         let refused = &self.refused;
         offer.missing.retain(|document, frontier| {

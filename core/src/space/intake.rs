@@ -16,6 +16,12 @@ use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::log::{EntryKind, Link, MAX_SEGMENT_BYTES, Segment, SegmentError, Tip};
 use crate::roster::{Admission, Role};
 
+/// How many refused chains of one peer are remembered, to be asked for again.
+const MAX_REFUSED: usize = 1024;
+
+/// The largest entry of the roster's log, in bytes.
+const MAX_ADMISSION_BYTES: usize = 4096;
+
 /// Foreign segments that passed every check but the signature's, by chain; those of one chain all from
 /// one peer.
 #[derive(Debug, Default)]
@@ -73,10 +79,15 @@ impl Space {
             let fate = self.stage(peer, document, segment)?;
             complete &= fate != Fate::Gap;
             let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-            if fate == Fate::Refused {
-                session.inbound.refused.insert(chain, document);
+            match fate {
+                Fate::Refused if session.inbound.refused.len() < MAX_REFUSED => {
+                    session.inbound.refused.insert(chain, document);
+                }
+                Fate::Fine => _ = session.inbound.refused.remove(&chain),
+                Fate::Gap | Fate::Refused => {}
             }
         }
+        self.forget_if_empty(document);
         match (complete, stretch) {
             (true, Some(stretch)) => self.claim(peer, stretch),
             (true, None) => {}
@@ -114,6 +125,17 @@ impl Space {
         Ok(())
     }
 
+    /// A name alone makes no document, lest a peer fill the memory with names.
+    fn forget_if_empty(&mut self, document: DocumentId) {
+        let mut staged = self.intake.chains.values().flatten();
+        let empty = |log: &super::DocumentLog| log.chains.is_empty() && log.begun.is_empty();
+        if self.index.get(&document).is_some_and(empty)
+            && staged.all(|staged| staged.document != document)
+        {
+            self.index.remove(&document);
+        }
+    }
+
     /// Checks how a segment fits what is held of its chain, and keeps it for the signature check.
     fn stage(
         &mut self,
@@ -143,6 +165,9 @@ impl Space {
         if fresh.before().hash != held.tip.hash || written_here {
             return self.check_fork(document, &held, &fresh);
         }
+        if self.is_roster(document) && !holds_admissions_only(&fresh) {
+            return Err(PeerFault::Roster);
+        }
         let tip = fresh.walk(held.tip.time)?;
         let staged = Staged { document, author: held.author, segment: fresh, tip, from: peer };
         self.intake.chains.entry(chain).or_default().push(staged);
@@ -170,10 +195,13 @@ impl Space {
     }
 
     fn may_write(&self, document: DocumentId, author: &DeviceId) -> bool {
-        let role = self.roster.member(author).map(|member| member.role);
-        // Every member countersigns, and the roster's fold sorts out who was one.
-        let roster = self.index.get(&document).is_some_and(|log| log.label.is_roster());
-        roster || role.is_some_and(Role::writes)
+        // Every member countersigns, readers too.
+        let enough = if self.is_roster(document) { |_: Role| true } else { Role::writes };
+        self.roster.member(author).is_some_and(|member| enough(member.role))
+    }
+
+    fn is_roster(&self, document: DocumentId) -> bool {
+        self.index.get(&document).is_some_and(|log| log.label.is_roster())
     }
 
     /// A segment with nothing new: if it ends where the chain ends here, it must end in the same hash.
@@ -235,6 +263,8 @@ impl Space {
         if let Err(source) = verified(culprit) {
             let fault = SegmentError::from(source).into();
             context.effects.push(Effect::Disconnect { peer: culprit.from, fault });
+            // What it says of its feed counts no more.
+            self.sessions.remove(&culprit.from);
         }
         tracing::warn!(chain = %chain.short(), "a segment's signature is bad");
         group.truncate(bad);
@@ -251,8 +281,7 @@ impl Space {
             segment.join(part.segment);
             tip = part.tip;
         }
-        let roster = self.index.get(&document).is_some_and(|log| log.label.is_roster());
-        let admissions = if roster { admissions(&segment) } else { Vec::new() };
+        let admissions = if self.is_roster(document) { admissions(&segment) } else { Vec::new() };
         let acceptance = Acceptance { document, author, segment, tip, origin: Some(from) };
         self.accept(acceptance, context);
         self.take_admissions(admissions, context);
@@ -275,6 +304,12 @@ fn grouped(staged: Vec<Staged>) -> Vec<Vec<Staged>> {
         }
     }
     groups
+}
+
+fn holds_admissions_only(segment: &Segment) -> bool {
+    segment.entries().map_while(Result::ok).all(|(entry, _)| {
+        entry.kind == EntryKind::ADMISSION && entry.payload.len() <= MAX_ADMISSION_BYTES
+    })
 }
 
 /// The admissions in a segment of the roster's log.

@@ -24,6 +24,8 @@ pub struct Joining {
     tag: Tag,
     connected: BTreeSet<DeviceId>,
     next: SteadyTime,
+    /// Who said no, since when. Another member may know better, so it counts only if nobody says yes.
+    refused: Option<(BTreeSet<DeviceId>, Refusal, SteadyTime)>,
 }
 
 /// How a step went.
@@ -42,7 +44,7 @@ impl Joining {
     pub fn new(ticket: Ticket, key: Arc<DeviceKey>, incarnation: [u8; 16]) -> Self {
         let tag = tag(&ticket.space(), &key.id());
         let (connected, next) = (BTreeSet::new(), SteadyTime::default());
-        Self { ticket, key, incarnation, tag, connected, next }
+        Self { ticket, key, incarnation, tag, connected, next, refused: None }
     }
 
     /// The space that the ticket opens.
@@ -58,8 +60,13 @@ impl Joining {
                 self.ask(peer, effects);
             }
             Event::PeerDown { peer } => _ = self.connected.remove(&peer),
-            Event::Frame { peer, frame } => return self.frame(peer, &frame, effects),
+            Event::Frame { peer, frame } => return self.frame(peer, &frame, now, effects),
             Event::Tick if self.next <= now.steady => {
+                if let Some((_, refusal, since)) = &self.refused
+                    && now.steady.since(*since) >= RETRY
+                {
+                    return Outcome::Refused(*refusal);
+                }
                 self.next = now.steady + RETRY;
                 self.connected.iter().for_each(|peer| self.ask(*peer, effects));
             }
@@ -78,12 +85,18 @@ impl Joining {
         effects.push(Effect::Send { to: vec![peer], frame });
     }
 
-    fn frame(&self, peer: DeviceId, frame: &[u8], effects: &mut Vec<Effect>) -> Outcome {
+    fn frame(
+        &mut self,
+        peer: DeviceId,
+        frame: &[u8],
+        now: Now,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
         match Message::read(frame) {
             Ok(Message::Welcome { genesis, admissions }) => {
                 self.welcome(genesis, admissions, effects)
             }
-            Ok(Message::Refused(refusal)) => Outcome::Refused(refusal),
+            Ok(Message::Refused(refusal)) => self.refused_by(peer, refusal, now),
             Ok(_) => Outcome::Waiting,
             Err(source) => {
                 let fault = PeerFault::Malformed { source };
@@ -91,6 +104,13 @@ impl Joining {
                 Outcome::Waiting
             }
         }
+    }
+
+    fn refused_by(&mut self, peer: DeviceId, refusal: Refusal, now: Now) -> Outcome {
+        let nobody = || (BTreeSet::new(), refusal, now.steady);
+        let (peers, ..) = self.refused.get_or_insert_with(nobody);
+        peers.insert(peer);
+        if self.connected.is_subset(peers) { Outcome::Refused(refusal) } else { Outcome::Waiting }
     }
 
     /// Believes nothing: the genesis must hash to the space's id, and the admissions must add up.

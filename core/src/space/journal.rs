@@ -139,6 +139,8 @@ impl Space {
         if author == self.me && origin.is_some() {
             // A peer has more of it than this device: who knows how much more there was.
             chain.state = ChainState::Retired;
+            let notice = Notice::Retired { document, chain: segment.chain };
+            context.effects.push(Effect::Notify(notice));
         }
         let state = chain.state;
         self.journal.add(Change::Segment { document, segment: segment.clone() });

@@ -101,6 +101,11 @@ impl Space {
         context: &mut Context<'_>,
     ) -> Result<(), PeerFault> {
         let Changed { stretch, documents } = changed;
+        // What an earlier offer lacked may have come in just before.
+        self.settle_intake(context);
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.inbound.settle_offer(&self.index);
+        }
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         let refused = &session.inbound.refused;
         let (mut missing, mut want) = (Vec::new(), Vec::new());
@@ -136,7 +141,11 @@ impl Space {
         let outbound = &mut session.outbound;
         for (document, held) in documents {
             outbound.queue.retain(|(queued, _)| *queued != document);
-            if self.index.contains_key(&document) && outbound.queue.len() < MAX_WANTED {
+            let Some(log) = self.index.get(&document) else { continue };
+            if outbound.queue.len() < MAX_WANTED {
+                // Chains that are not here cost memory and say nothing.
+                let known = held.iter().filter(|(chain, _)| log.chains.contains_key(chain));
+                let held = known.map(|(chain, point)| (*chain, *point)).collect();
                 outbound.queue.push_back((document, held));
             }
         }
@@ -187,6 +196,9 @@ impl Space {
         let now = context.now.steady;
         let held = self.frontier(&document);
         let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if session.inbound.asked.len() >= MAX_WANTED {
+            session.inbound.asked.clear();
+        }
         let asked = session.inbound.asked.get(&document);
         if asked.is_none_or(|at| now.since(*at) >= PATIENCE / 10) {
             session.inbound.asked.insert(document, now);
@@ -197,8 +209,8 @@ impl Space {
     /// Asks again for what was refused because its author was not known to be a writer.
     pub(super) fn ask_for_refused(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        let refused = std::mem::take(&mut session.inbound.refused);
-        let documents: std::collections::BTreeSet<_> = refused.into_values().collect();
+        let refused = session.inbound.refused.values();
+        let documents: std::collections::BTreeSet<_> = refused.copied().collect();
         if !documents.is_empty() {
             let want = documents.into_iter().map(|id| (id, self.frontier(&id))).collect();
             self.send(peer, &Message::Want(want), context);
