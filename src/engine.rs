@@ -1,7 +1,7 @@
 //! The loop that owns every space of a device: it takes events, and performs the effects that core asks for.
 //!
-//! Everything reaches it through one [`Inbox`]; nobody else touches a `Space`. It never waits for a disk, a peer
-//! or an app: the store's threads, the network's tasks and the pool that merges do, and tell it afterwards.
+//! Everything reaches it through one [`Inbox`]; nobody else touches a `Space`. It leaves waiting for disks, peers and
+//! apps to the store's threads, the network's tasks and the pool that merges, which tell it afterwards.
 
 mod effects;
 mod inbox;
@@ -273,7 +273,7 @@ impl Engine {
         Now { wall, steady: SteadyTime(self.started.elapsed()) }
     }
 
-    /// Seals and saves everything, and says goodbye to peers.
+    /// Takes no more edits, and seals and saves all that were made.
     fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>, receiver: &Receiver) {
         self.close_documents();
         while let Some(input) = receiver.try_next() {

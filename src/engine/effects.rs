@@ -119,7 +119,7 @@ impl Engine {
             Notice::Roster => {
                 slot.waiters.settle(&slot.space);
                 self.set_access();
-                self.tell_addresses();
+                self.exchange_addresses();
             }
             Notice::Peers => slot.waiters.settle(&slot.space),
             Notice::Document(_) => {}

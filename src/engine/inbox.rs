@@ -44,8 +44,9 @@ pub(super) enum Input {
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
-/// The end that everybody else holds. It is bounded by what fills it: the network by the permits that frames
-/// carry, edits by [`has_room`](Self::has_room), the rest by what is under way.
+/// The end that everybody else holds. Each kind of input is bounded where it is made: frames by the permits that
+/// they carry until they are taken, edits by [`has_room`](Self::has_room), progress and readings by what is under way,
+/// requests by the tasks of the app that wait for their answers.
 #[derive(Clone)]
 pub(crate) struct Inbox {
     sender: crossbeam_channel::Sender<Input>,

@@ -31,6 +31,8 @@ pub(super) struct Peers {
     /// For connected peers, the space behind each of their tags.
     tags: HashMap<(DeviceId, Tag), SpaceId>,
     known: BTreeMap<DeviceId, Vec<Multiaddr>>,
+    /// Where connected devices say that they listen, while they are strangers.
+    heard: BTreeMap<DeviceId, Vec<Multiaddr>>,
     /// Connected members that were told where this device listens.
     told: BTreeSet<DeviceId>,
     /// What waits to be sent to each connected peer: for which space (none for addresses), how many bytes.
@@ -56,6 +58,7 @@ impl Peers {
             spaces: spaces.copied().collect(),
             tags: HashMap::new(),
             known,
+            heard: BTreeMap::new(),
             told: BTreeSet::new(),
             queued: BTreeMap::new(),
         })
@@ -105,6 +108,7 @@ impl Peers {
     fn down(&mut self, peer: DeviceId) {
         self.connected.remove(&peer);
         self.queued.remove(&peer);
+        self.heard.remove(&peer);
         self.told.remove(&peer);
         self.tags.retain(|(of, _), _| *of != peer);
     }
@@ -116,7 +120,7 @@ impl Engine {
             NetworkEvent::PeerUp { peer, address, transport } => {
                 tracing::info!(peer = %peer.short(), %address, "connected");
                 self.peers.up(peer, address, transport);
-                self.tell_addresses();
+                self.exchange_addresses();
                 self.tell_all(|| Event::PeerUp { peer });
             }
             NetworkEvent::PeerDown { peer } => {
@@ -131,7 +135,7 @@ impl Engine {
             NetworkEvent::Listening { address } => {
                 tracing::info!(%address, "listening");
                 self.peers.told.clear();
-                self.tell_addresses();
+                self.exchange_addresses();
             }
         }
     }
@@ -190,8 +194,9 @@ impl Engine {
         }
     }
 
-    /// Tells connected members where this device can be found, those who don't know yet.
-    pub(super) fn tell_addresses(&mut self) {
+    /// Tells connected members where this device can be found, those who don't know yet, and believes what they said.
+    pub(super) fn exchange_addresses(&mut self) {
+        self.believe_members();
         let connected = self.peers.connected.keys().filter(|peer| !self.peers.told.contains(peer));
         let members: Vec<_> =
             connected.filter(|peer| self.is_member_somewhere(peer)).copied().collect();
@@ -206,15 +211,29 @@ impl Engine {
         }
     }
 
+    /// Takes note of where a connected device says that it listens.
     fn hear_addresses(&mut self, peer: DeviceId, bytes: &[u8]) {
-        // Strangers are not believed, nor kept a note of.
-        if !self.is_member_somewhere(&peer) {
-            return;
+        if let Some(addresses) = read_addresses(bytes).filter(|addresses| !addresses.is_empty()) {
+            self.peers.heard.insert(peer, addresses);
+            self.believe_members();
         }
-        let Some(addresses) = read_addresses(bytes) else { return };
-        if addresses.is_empty() || self.peers.known.get(&peer) == Some(&addresses) {
-            return;
+    }
+
+    /// Remembers what members said. What strangers said counts only once they turn out to be members, as whoever lets
+    /// this device into a space does.
+    fn believe_members(&mut self) {
+        let heard = std::mem::take(&mut self.peers.heard);
+        let is_member = |(peer, _): &(DeviceId, _)| self.is_member_somewhere(peer);
+        let (members, strangers): (Vec<_>, Vec<_>) = heard.into_iter().partition(is_member);
+        self.peers.heard = strangers.into_iter().collect();
+        for (peer, addresses) in members {
+            if self.peers.known.get(&peer) != Some(&addresses) {
+                self.remember(peer, addresses);
+            }
         }
+    }
+
+    fn remember(&mut self, peer: DeviceId, addresses: Vec<Multiaddr>) {
         self.network.remember(Some(peer), addresses.clone());
         let texts: Vec<_> = addresses.iter().map(Multiaddr::to_string).collect();
         self.peers.known.insert(peer, addresses);

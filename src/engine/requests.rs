@@ -138,7 +138,7 @@ impl Engine {
             Outcome::Joined(space) => {
                 let replies = self.joins.remove(&id).map(|join| join.replies).unwrap_or_default();
                 self.add_space(*space, effects);
-                self.tell_addresses();
+                self.exchange_addresses();
                 replies.into_iter().for_each(|reply| _ = reply.send(Ok(id)));
             }
             Outcome::Refused(refusal) => {

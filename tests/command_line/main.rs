@@ -4,6 +4,7 @@
 
 mod documents;
 mod keeping;
+mod killing;
 mod meeting;
 mod person;
 mod roles;

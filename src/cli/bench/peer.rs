@@ -13,7 +13,7 @@ use driftline_core::identity::DeviceKey;
 use driftline_core::log::Segment;
 use driftline_core::roster::Genesis;
 use driftline_core::space::{
-    Authorship, Change, Effect, Event, Joining, Outcome, PeerState, Space,
+    Authorship, Change, Effect, Event, Joining, Outcome, PeerState, Space, TAG_BYTES, tag_of,
 };
 use driftline_net::{Limits, Network, NetworkConfig, NetworkEvent};
 use rand::SeedableRng;
@@ -197,15 +197,21 @@ impl Peer {
         }
     }
 
-    /// Waits for a frame that holds these bytes near its end.
+    /// Takes what comes in until a frame holds these bytes near its end.
     pub(super) async fn receive(&mut self, last: &[u8]) {
         while let Some(event) = self.events.recv().await {
-            if let NetworkEvent::Frame { frame, .. } = event {
-                let tail = &frame.bytes[frame.bytes.len().saturating_sub(4096)..];
-                if tail.windows(last.len()).any(|window| window == last) {
-                    return;
+            let ended = match &event {
+                NetworkEvent::Frame { frame, .. } => {
+                    let tail = &frame.bytes[frame.bytes.len().saturating_sub(4096)..];
+                    tail.windows(last.len()).any(|window| window == last)
                 }
+                _ => false,
+            };
+            if ended {
+                return;
             }
+            self.network_event(event);
+            self.settle();
         }
     }
 
@@ -213,6 +219,8 @@ impl Peer {
         match event {
             NetworkEvent::PeerUp { peer, .. } => self.feed(Event::PeerUp { peer }),
             NetworkEvent::PeerDown { peer } => self.feed(Event::PeerDown { peer }),
+            // Where the other side listens is in a frame for no space.
+            NetworkEvent::Frame { frame, .. } if tag_of(&frame.bytes) == Some([0; TAG_BYTES]) => {}
             NetworkEvent::Frame { peer, frame } => {
                 self.feed(Event::Frame { peer, frame: frame.bytes });
             }
