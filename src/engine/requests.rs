@@ -59,6 +59,10 @@ impl Engine {
             Request::Invite { space, role, lasts, reply } => {
                 _ = reply.send(self.invite(space, role, lasts));
             }
+            // Its last edits may still be on their way here, before the news that it was closed: wait for that.
+            Request::Open { space, ref label, .. } if self.is_closing(&label.document(&space)) => {
+                self.inbox.request(request);
+            }
             Request::Open { space, label, branch, reply } => {
                 _ = reply.send(self.open_document(space, &label, branch));
             }
@@ -161,6 +165,12 @@ impl Engine {
         });
         let addresses = addresses.collect();
         Some(Ticket::issue(space, &self.key, role, (now, lasts), addresses, &mut self.rng))
+    }
+
+    /// Whether an app let go of the document, and that is not dealt with yet.
+    fn is_closing(&self, document: &DocumentId) -> bool {
+        let mut open = self.open.get(document).into_iter().flatten();
+        open.any(|open| open.handle.strong_count() == 0)
     }
 
     /// Opens a document, or gives another handle to the one that is open.
