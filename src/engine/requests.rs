@@ -273,7 +273,10 @@ impl Engine {
         let space = &self.spaces.get(&replica.space)?.space;
         let frontier = space.frontier(&replica.document);
         let edits = space.updates_on(&replica.chain);
-        (sound && whole && !frontier.is_empty()).then_some((frontier, edits))
+        // Killed again and again, devices were found with states that lacked entries of their frontier. Until that is
+        // understood, none is kept, and documents load from their logs, which were whole.
+        let trusted = false;
+        (trusted && sound && whole && !frontier.is_empty()).then_some((frontier, edits))
     }
 
     pub(super) fn keep_snapshot(&mut self, document: DocumentId, snapshot: Snapshot) {
