@@ -133,7 +133,7 @@ impl Document {
         change: impl FnOnce(&mut TransactionMut<'_>) -> T,
     ) -> Result<Edit<T>, EditError> {
         self.may_edit()?;
-        if !self.handle.inbox.has_room() {
+        if !self.handle.replica.has_room() {
             return Err(EditError::Busy);
         }
         let mut txn = self.doc().transact_mut();

@@ -279,16 +279,16 @@ impl Engine {
         while let Some(input) = receiver.try_next() {
             self.take_last(input);
         }
+        for space in self.spaces.keys().copied().collect::<Vec<_>>() {
+            self.seal(space);
+        }
+        self.fold_open_documents();
         let end = Instant::now() + FOLDING_PATIENCE;
         while self.folding > 0
             && let Some(input) = receiver.next(end.saturating_duration_since(Instant::now()))
         {
             self.take_last(input);
         }
-        for space in self.spaces.keys().copied().collect::<Vec<_>>() {
-            self.seal(space);
-        }
-        self.snapshot_open_documents();
         drop(self.pool);
         let closed = self.writer.close();
         _ = reply.send(closed);

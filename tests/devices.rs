@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use driftline::yrs::{GetString, Text};
@@ -158,6 +160,37 @@ async fn closing_while_somebody_types_keeps_what_was_accepted() {
     let notes = alice.notes().await;
     push(&notes, "end").unwrap().reached(Level::Peers(1)).await.unwrap();
     assert_eq!(text(&bob.notes().await), accepted + "end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_closed_while_another_types_is_whole_when_it_is_opened_again() {
+    // What had come in but was not taken in yet when the app let go of a document never reached it, and its state was
+    // kept all the same as if it had: opened again, it lacked those entries for ever, and whatever leaned on them.
+    let (alice, bob) = (Person::new().await, Person::new().await);
+    alice.device.create_space("kitchen").await.unwrap();
+    bob.joins(&ticket(&alice, Role::Writer).await).await;
+    let notes = alice.notes().await;
+    push(&notes, "begin ").unwrap().reached(Level::Peers(1)).await.unwrap();
+    let bob_is_done = Arc::new(AtomicBool::new(false));
+    let done = bob_is_done.clone();
+    let typing = tokio::task::spawn_blocking(move || {
+        for word in 0.. {
+            push(&notes, &format!("{word} ")).unwrap();
+            std::thread::sleep(Duration::from_micros(300));
+            if done.load(Ordering::Relaxed) {
+                return notes;
+            }
+        }
+        unreachable!("it goes on until Bob is done")
+    });
+    for _ in 0..300 {
+        push(&bob.notes().await, "bob ").unwrap();
+    }
+    bob_is_done.store(true, Ordering::Relaxed);
+    let notes = typing.await.unwrap();
+    push(&notes, "end").unwrap().reached(Level::Peers(1)).await.unwrap();
+    push(&bob.notes().await, "end").unwrap().reached(Level::Peers(1)).await.unwrap();
+    assert_eq!(text(&bob.notes().await), text(&notes));
 }
 
 #[tokio::test]

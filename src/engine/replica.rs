@@ -64,6 +64,7 @@ pub(crate) struct Replica {
     pub(crate) document: DocumentId,
     pub(crate) chain: ChainId,
     pub(crate) open: OpenDocument,
+    inbox: Inbox,
     /// How many updates were written on the chain in this run.
     edits: Arc<AtomicU64>,
     access: Arc<AtomicU8>,
@@ -78,7 +79,6 @@ pub(crate) struct Replica {
 /// What the app's handles hold together; when the last is dropped, the engine hears of it.
 pub(crate) struct Handle {
     pub(crate) replica: Arc<Replica>,
-    pub(crate) inbox: Inbox,
 }
 
 /// What the engine holds: the replica until the app's letting go has been dealt with, so that it misses nothing
@@ -97,9 +97,14 @@ struct Work {
 }
 
 enum Job {
-    Load(Option<oneshot::Sender<Result<(), LoadError>>>),
     /// Bring entries in, unless they were made here, and tell watchers.
     Take(Arrival),
+    Load(Option<oneshot::Sender<Result<(), LoadError>>>),
+    /// Keep the state, which stands where the frontier does once all jobs before are done.
+    Fold {
+        frontier: Frontier,
+        edits: u64,
+    },
 }
 
 /// One watcher's queue.
@@ -120,7 +125,7 @@ impl Replica {
     ) -> Self {
         let edits = Arc::new(AtomicU64::new(written));
         let access = Arc::new(AtomicU8::new(access as u8));
-        let (counter, inbox, closed) = (edits.clone(), inbox.clone(), access.clone());
+        let (counter, edited, closed) = (edits.clone(), inbox.clone(), access.clone());
         let open = OpenDocument::new(chain.client_id(), move |update| {
             if update.len() > MAX_ENTRY_BYTES || closed.load(Ordering::Relaxed) == TOO_LARGE {
                 // It can't be logged, and nothing that leans on it may be.
@@ -128,13 +133,14 @@ impl Replica {
                 return;
             }
             counter.fetch_add(1, Ordering::Relaxed);
-            inbox.edit(space, document, chain, update);
+            edited.edit(space, document, chain, update);
         });
         Self {
             space,
             document,
             chain,
             open,
+            inbox: inbox.clone(),
             edits,
             access,
             loaded: AtomicBool::new(false),
@@ -169,7 +175,7 @@ impl Replica {
 
     /// Takes no more edits; returns when those under way are made.
     pub(super) fn close(&self) {
-        self.access.store(Access::Closed as u8, Ordering::Relaxed);
+        self.set_access(Access::Closed);
         // Waiting for its lock once is enough: whoever gets it later looks at the access again.
         drop(yrs::Transact::transact(self.open.doc()));
     }
@@ -184,9 +190,9 @@ impl Replica {
         self.loaded.load(Ordering::Acquire)
     }
 
-    /// Whether entries that the log holds are not all in.
-    pub(super) fn is_behind(&self) -> bool {
-        lock(&self.work).scheduled || !self.is_loaded()
+    /// Whether the app may make an edit now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.inbox.has_room()
     }
 
     /// A queue that hears of every change from now on.
@@ -202,12 +208,21 @@ impl Replica {
         reply: oneshot::Sender<Result<(), LoadError>>,
         pool: &Pool,
     ) {
-        self.push(Job::Load(Some(reply)), 0, pool);
+        self.push(Job::Load(Some(reply)), pool);
     }
 
     /// Has the document loaded again, because what came in meanwhile was let go.
     pub(super) fn reload(self: &Arc<Self>, pool: &Pool) {
-        self.push(Job::Load(None), 0, pool);
+        self.push(Job::Load(None), pool);
+    }
+
+    /// Has the state kept for the next time that the document is opened, once all that the replica was given is in.
+    /// The engine hears of it as [`Input::Snapshot`].
+    ///
+    /// `frontier` is that of the log, and `edits` how many updates of this copy's own are in it: if more are made
+    /// meanwhile, the state would hold what the log does not, so there is none.
+    pub(super) fn fold(self: &Arc<Self>, frontier: Frontier, edits: u64, pool: &Pool) {
+        self.push(Job::Fold { frontier, edits }, pool);
     }
 
     /// Takes entries that came into the log.
@@ -218,22 +233,21 @@ impl Replica {
         if !self.follows {
             return true;
         }
-        let bytes = size_of::<Arrival>() + arrival.segment.body.len();
-        self.push(Job::Take(arrival), bytes, pool);
+        self.push(Job::Take(arrival), pool);
         let mut work = lock(&self.work);
         let fits = work.bytes <= MAX_WAITING;
         if !fits {
-            work.jobs.retain(|job| matches!(job, Job::Load(_)));
+            work.jobs.retain(|job| !matches!(job, Job::Take(_)));
             work.bytes = 0;
             self.loaded.store(false, Ordering::Relaxed);
         }
         fits
     }
 
-    fn push(self: &Arc<Self>, job: Job, bytes: usize, pool: &Pool) {
+    fn push(self: &Arc<Self>, job: Job, pool: &Pool) {
         let mut work = lock(&self.work);
+        work.bytes += job.bytes();
         work.jobs.push_back(job);
-        work.bytes += bytes;
         if !std::mem::replace(&mut work.scheduled, true) {
             pool.work(self.clone());
         }
@@ -241,32 +255,37 @@ impl Replica {
 
     /// Does what waits, until nothing does.
     pub(super) fn work(&self, store: &Store<SledEngine>) {
-        loop {
-            let mut work = lock(&self.work);
-            let Some(first) = work.jobs.pop_front() else {
-                work.scheduled = false;
-                return;
-            };
-            let mut arrivals = Vec::new();
-            let mut next = Some(first);
-            let mut load = None;
-            while let Some(job) = next {
-                match job {
-                    Job::Take(arrival) => arrivals.push(arrival),
-                    Job::Load(reply) => {
-                        load = Some(reply);
-                        break;
-                    }
-                }
-                next = work.jobs.pop_front();
-            }
-            work.bytes = 0;
-            drop(work);
+        while let Some((arrivals, job)) = self.next_jobs() {
             self.bring_in(arrivals);
-            if let Some(reply) = load {
-                self.load_now(store, reply);
+            match job {
+                Some(Job::Load(reply)) => self.load_now(store, reply),
+                Some(Job::Fold { frontier, edits }) => self.fold_now(frontier, edits),
+                Some(Job::Take(_)) | None => {}
             }
         }
+    }
+
+    /// Everything to be brought in up to the next job of another kind, and that job. If there is nothing to do, the
+    /// replica is given back to whoever schedules it next.
+    fn next_jobs(&self) -> Option<(Vec<Arrival>, Option<Job>)> {
+        let mut work = lock(&self.work);
+        if work.jobs.is_empty() {
+            work.scheduled = false;
+            return None;
+        }
+        let mut arrivals = Vec::new();
+        let mut other = None;
+        while let Some(job) = work.jobs.pop_front() {
+            match job {
+                Job::Take(arrival) => arrivals.push(arrival),
+                job => {
+                    other = Some(job);
+                    break;
+                }
+            }
+        }
+        work.bytes = work.jobs.iter().map(Job::bytes).sum();
+        Some((arrivals, other))
     }
 
     fn load_now(
@@ -338,13 +357,22 @@ impl Replica {
         });
     }
 
-    /// The document's state, to be stored for the next time that it is opened.
-    ///
-    /// `edits` is how many updates of this copy's own are in the frontier: if more were made meanwhile, the state
-    /// would hold what the log does not, so there is none.
-    pub(super) fn snapshot(&self, frontier: Frontier, edits: u64) -> Option<Snapshot> {
-        let state = self.open.state_if(|| self.edits() == edits)?;
-        Some(Snapshot { frontier, state })
+    fn fold_now(&self, frontier: Frontier, edits: u64) {
+        let sound = self.is_loaded()
+            && matches!(self.access(), Access::Writable | Access::ReadOnly | Access::Closed);
+        let state = sound.then(|| self.open.state_if(|| self.edits() == edits)).flatten();
+        let snapshot = state.map(|state| Snapshot { frontier, state });
+        self.inbox.push(Input::Snapshot { document: self.document, snapshot });
+    }
+}
+
+impl Job {
+    /// About how much memory it holds, in bytes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Take(arrival) => size_of::<Self>() + arrival.segment.body.len(),
+            Self::Load(_) | Self::Fold { .. } => 0,
+        }
     }
 }
 
@@ -380,7 +408,7 @@ impl Watcher {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.inbox.push(Input::Closed(self.replica.clone()));
+        self.replica.inbox.push(Input::Closed(self.replica.clone()));
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DocumentId, SpaceId};
-use driftline_core::log::Frontier;
 use driftline_core::roster::{Genesis, Role, Ticket};
 use driftline_core::space::{
     Authorship, Event, Joining, NotAWriter, Outcome, Refusal, Space, SpaceStatus,
@@ -14,7 +13,6 @@ use driftline_core::space::{
 use driftline_storage::{Record, Snapshot};
 use tokio::sync::{oneshot, watch};
 
-use super::inbox::Input;
 use super::replica::{Access, Handle, LoadError, Open, Replica};
 use super::{Engine, Slot};
 use crate::device::Connection;
@@ -198,7 +196,7 @@ impl Engine {
         let written = (chain, updates);
         let replica =
             Arc::new(Replica::new(space, document, written, access, !branch, &self.inbox));
-        let handle = Arc::new(Handle { replica: replica.clone(), inbox: self.inbox.clone() });
+        let handle = Arc::new(Handle { replica: replica.clone() });
         open.push(Open { replica: replica.clone(), handle: Arc::downgrade(&handle) });
         // What was written here a moment ago must be in what is loaded: the next edits on the chain go on from it.
         self.seal(space);
@@ -226,12 +224,13 @@ impl Engine {
 
     /// The app let go of a document: keep its state, so that it opens quickly the next time.
     pub(super) fn document_closed(&mut self, replica: &Arc<Replica>) {
+        // What sealing takes in must still reach the replica, as its state is to stand for all that the log holds.
+        self.seal(replica.space);
+        self.fold(replica);
         let Some(open) = self.open.get_mut(&replica.document) else { return };
         open.retain(|open| !Arc::ptr_eq(&open.replica, replica));
         if open.is_empty() {
             self.open.remove(&replica.document);
-            self.seal(replica.space);
-            self.snapshot(replica);
         }
     }
 
@@ -240,43 +239,22 @@ impl Engine {
         self.open.values().flatten().for_each(|open| open.replica.close());
     }
 
-    /// Keeps the state of every open document, before the device closes.
-    pub(super) fn snapshot_open_documents(&mut self) {
+    /// Has the state of every open document kept, before the device closes.
+    pub(super) fn fold_open_documents(&mut self) {
         let open = self.open.values().flatten();
         let replicas: Vec<_> = open.map(|open| open.replica.clone()).collect();
-        for replica in replicas {
-            if let Some((frontier, edits)) = self.to_snapshot(&replica)
-                && let Some(snapshot) = replica.snapshot(frontier, edits)
-            {
-                self.keep_snapshot(replica.document, snapshot);
-            }
+        replicas.iter().for_each(|replica| self.fold(replica));
+    }
+
+    /// Has the pool fold a document, when everything that its log holds has been given to the replica.
+    fn fold(&mut self, replica: &Arc<Replica>) {
+        let Some(slot) = self.spaces.get(&replica.space) else { return };
+        let frontier = slot.space.frontier(&replica.document);
+        if self.broken || !replica.follows() || frontier.is_empty() {
+            return;
         }
-    }
-
-    /// Has the pool fold a document that is not used any more.
-    fn snapshot(&mut self, replica: &Arc<Replica>) {
-        let Some((frontier, edits)) = self.to_snapshot(replica) else { return };
-        let (replica, inbox) = (replica.clone(), self.inbox.clone());
         self.folding += 1;
-        self.pool.run(move |_| {
-            let snapshot = replica.snapshot(frontier, edits);
-            inbox.push(Input::Snapshot { document: replica.document, snapshot });
-        });
-    }
-
-    /// The frontier that the replica's state would stand for, if it is worth keeping, and how many of its own edits
-    /// that has in it.
-    fn to_snapshot(&self, replica: &Replica) -> Option<(Frontier, u64)> {
-        let unsound = matches!(replica.access(), Access::Broken | Access::TooLarge);
-        let sound = !unsound && !self.broken;
-        let whole = replica.follows() && !replica.is_behind();
-        let space = &self.spaces.get(&replica.space)?.space;
-        let frontier = space.frontier(&replica.document);
-        let edits = space.updates_on(&replica.chain);
-        // Killed again and again, devices were found with states that lacked entries of their frontier. Until that is
-        // understood, none is kept, and documents load from their logs, which were whole.
-        let trusted = false;
-        (trusted && sound && whole && !frontier.is_empty()).then_some((frontier, edits))
+        replica.fold(frontier, slot.space.updates_on(&replica.chain), &self.pool);
     }
 
     pub(super) fn keep_snapshot(&mut self, document: DocumentId, snapshot: Snapshot) {
