@@ -164,7 +164,8 @@ impl Device {
 
     /// Joins the space that a ticket opens: asks whoever can be reached, until a member lets the device in. This
     /// may take as long as nobody is there; give it a timeout. What the space holds comes afterwards: see
-    /// [`Space::caught_up`].
+    /// [`Space::caught_up`]. A device that is in the space already gets the ticket's role, if that is a higher one,
+    /// and a device that was removed comes back, if the ticket was issued by an admin who knew of the removal.
     ///
     /// # Errors
     /// If a member refuses the ticket, or the device is closed.

@@ -32,6 +32,14 @@ pub enum EditError {
     /// This device may read the space, not write in it.
     #[error("this device may read the space and not write in it")]
     ReadOnly,
+    /// This device was removed from the space: [`SpaceStatus::removed`](crate::SpaceStatus::removed) says by whom and
+    /// when.
+    #[error("this device was removed from the space")]
+    Removed,
+    /// This copy's row of edits has ended, because the device was away from the space in between, or its folder was
+    /// copied or restored.
+    #[error("this copy of the document can't be edited any more: close it and open it again")]
+    Ended,
     /// More edits wait to be written than fit: try again in a moment.
     #[error("too many edits wait to be written: try again in a moment")]
     Busy,
@@ -168,6 +176,8 @@ impl Document {
         match self.handle.replica.access() {
             Access::Writable => Ok(()),
             Access::ReadOnly => Err(EditError::ReadOnly),
+            Access::Removed => Err(EditError::Removed),
+            Access::Ended => Err(EditError::Ended),
             Access::StoreFailed => Err(EditError::StoreFailed),
             Access::Broken => Err(EditError::Broken),
             Access::TooLarge => Err(EditError::TooLarge),

@@ -38,7 +38,7 @@ use waiters::Waiters;
 pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
 pub(crate) use replica::{Access, Handle, LoadError, Watcher};
-pub(crate) use requests::Request;
+pub(crate) use requests::{Deed, Request};
 
 /// After this many inputs, what came in is settled, though more is waiting.
 const INPUTS_AT_ONCE: usize = 512;

@@ -38,13 +38,15 @@ pub use document::{
     Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError,
 };
 pub use engine::EngineGone;
-pub use space::{DocumentError, Invitation, InviteError, News, Space};
+pub use space::{DocumentError, GovernError, Invitation, InviteError, Members, News, Space};
 
 pub use driftline_core::document::{ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, ParseIdError, SpaceId};
-pub use driftline_core::roster::{ParseRoleError, ParseTicketError, Role, Ticket};
+pub use driftline_core::roster::{
+    Former, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
+};
 pub use driftline_core::space::{
-    DocumentStatus, PeerState, PeerStatus, Refusal, SpaceStatus, Standing,
+    DocumentStatus, NotPermitted, PeerState, PeerStatus, Refusal, SpaceStatus, Standing,
 };
 pub use driftline_net::{Limits, Traffic, Transport};
 pub use driftline_storage::StoreError;

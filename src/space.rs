@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driftline_core::document::{BadName, Label};
-use driftline_core::id::SpaceId;
-use driftline_core::roster::{Role, Ticket};
-use driftline_core::space::SpaceStatus;
+use driftline_core::id::{DeviceId, SpaceId};
+use driftline_core::roster::{Former, Member, Rank, Role, Roster, Ticket};
+use driftline_core::space::{NotPermitted, SpaceStatus};
 use thiserror::Error;
 
 use crate::device::Device;
 use crate::document::{Branch, Document};
-use crate::engine::{EngineGone, Handle, LoadError, Request};
+use crate::engine::{Deed, EngineGone, Handle, LoadError, Request};
 
 /// One space on one device. Handles are cheap to clone.
 #[derive(Clone)]
@@ -21,10 +21,12 @@ pub struct Space {
 }
 
 /// What a ticket gives.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Invitation {
     /// What whoever joins with it may do.
     pub role: Role,
+    /// Where they stand in `rank` policies.
+    pub rank: Option<Rank>,
     /// How long it can be used.
     pub lasts: Duration,
 }
@@ -32,7 +34,7 @@ pub struct Invitation {
 impl Default for Invitation {
     /// A writer's, for a week.
     fn default() -> Self {
-        Self { role: Role::Writer, lasts: Duration::from_secs(7 * 24 * 3600) }
+        Self { role: Role::Writer, rank: None, lasts: Duration::from_secs(7 * 24 * 3600) }
     }
 }
 
@@ -49,6 +51,43 @@ pub enum InviteError {
         #[from]
         source: EngineGone,
     },
+}
+
+/// Why the roster can't be changed.
+#[derive(Debug, Error)]
+pub enum GovernError {
+    /// Only admins may, and only members can be given a role or removed.
+    #[error(transparent)]
+    NotPermitted {
+        /// What does not permit it.
+        #[from]
+        source: NotPermitted,
+    },
+    /// The device is closed.
+    #[error(transparent)]
+    Gone {
+        /// The engine's end.
+        #[from]
+        source: EngineGone,
+    },
+}
+
+/// Who is in a space, and who was.
+#[derive(Clone, Debug)]
+pub struct Members {
+    /// Those who are in, this device too.
+    pub present: Vec<(DeviceId, Member)>,
+    /// Those who were removed or have left, with who did it, and when.
+    pub former: Vec<(DeviceId, Former)>,
+}
+
+impl Members {
+    pub(crate) fn of(roster: &Roster) -> Self {
+        Self {
+            present: roster.members().map(|(id, member)| (*id, member.clone())).collect(),
+            former: roster.formers().map(|(id, former)| (*id, *former)).collect(),
+        }
+    }
 }
 
 /// Why a document can't be opened.
@@ -108,10 +147,50 @@ impl Space {
     /// # Errors
     /// If this device is no admin of the space.
     pub async fn invite(&self, invitation: Invitation) -> Result<Ticket, InviteError> {
-        let Invitation { role, lasts } = invitation;
         let space = self.id;
-        let ticket = self.device.ask(|reply| Request::Invite { space, role, lasts, reply }).await?;
+        let ticket = self.device.ask(|reply| Request::Invite { space, invitation, reply }).await?;
         ticket.ok_or(InviteError::NotAnAdmin)
+    }
+
+    /// Closes a ticket: nobody is let in with it any more, wherever this is heard of. Whoever is in stays in.
+    ///
+    /// # Errors
+    /// If this device is no admin of the space.
+    pub async fn close_ticket(&self, ticket: &Ticket) -> Result<(), GovernError> {
+        self.govern(Deed::CloseTicket { bearer: ticket.certificate().bearer() }).await
+    }
+
+    /// Who is in the space, and who was.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn members(&self) -> Result<Members, EngineGone> {
+        let space = self.id;
+        self.device.ask(|reply| Request::Members { space, reply }).await?.ok_or(EngineGone)
+    }
+
+    /// Gives a member another role and rank. If the new role does not write, what they have written counts as far as
+    /// this device has it.
+    ///
+    /// # Errors
+    /// If this device is no admin of the space, or the other no member.
+    pub async fn appoint(
+        &self,
+        device: DeviceId,
+        role: Role,
+        rank: Option<Rank>,
+    ) -> Result<(), GovernError> {
+        self.govern(Deed::Appoint { device, role, rank }).await
+    }
+
+    /// Removes a member, or leaves the space, if it is this device. What they have written counts as far as this
+    /// device has it, and the tickets that they issued or used are closed. They keep what they have; they are told as
+    /// soon as they meet somebody who knows.
+    ///
+    /// # Errors
+    /// If this device is no admin of the space, or the other no member.
+    pub async fn remove(&self, device: DeviceId) -> Result<(), GovernError> {
+        self.govern(Deed::Remove { device }).await
     }
 
     /// How the space stands: its members, and how far each document got.
@@ -141,6 +220,11 @@ impl Space {
     pub async fn caught_up(&self) -> Result<(), EngineGone> {
         let space = self.id;
         self.device.ask(|reply| Request::CaughtUp { space, reply }).await
+    }
+
+    async fn govern(&self, deed: Deed) -> Result<(), GovernError> {
+        let space = self.id;
+        Ok(self.device.ask(|reply| Request::Govern { space, deed, reply }).await??)
     }
 
     async fn open(&self, name: &str, branch: bool) -> Result<Arc<Handle>, DocumentError> {

@@ -51,7 +51,7 @@ async fn open(folder: &TempDir) -> Device {
 
 async fn ticket(owner: &Person, role: Role) -> Ticket {
     let lasts = Duration::from_secs(60);
-    owner.space().await.invite(Invitation { role, lasts }).await.unwrap()
+    owner.space().await.invite(Invitation { role, rank: None, lasts }).await.unwrap()
 }
 
 fn text(document: &Document) -> String {

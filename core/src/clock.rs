@@ -15,7 +15,10 @@ pub struct Now {
 }
 
 /// Milliseconds since 1970, as the device believes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, serde::Serialize,
+)]
+#[serde(transparent)]
 pub struct WallTime(pub u64);
 
 impl Add<Duration> for WallTime {

@@ -1,9 +1,12 @@
 //! Who is in a space, and who may do what.
 //!
-//! The roster is a log like every document's: its entries are [`Admission`]s, written by the member who
-//! countersigned. [`Roster`] folds them into roles, whatever order they arrive in.
+//! The roster is a log like every document's. Its entries are [`Act`]s: a member let somebody in, gave a member another
+//! role, removed one, closed a ticket. [`Roster`] folds them into roles, whatever order they arrive in.
 
+mod entry;
+mod evidence;
 mod fold;
+mod members;
 mod ticket;
 
 use bincode::{Decode, Encode};
@@ -15,8 +18,10 @@ use crate::codec;
 use crate::id::{DeviceId, Hash, SpaceId};
 use crate::identity::{BadSignature, DeviceKey, Signature};
 
-pub use fold::{Member, Roster};
-pub use ticket::{Admission, Certificate, JoinRequest, ParseTicketError, Ticket};
+pub use entry::{Act, ParseRankError, Rank, RosterEntry};
+pub use fold::{Former, Member};
+pub use members::{Reach, Roster};
+pub use ticket::{Certificate, Invitation, JoinRequest, ParseTicketError, Ticket};
 
 const PURPOSE: &str = "driftline genesis 1";
 

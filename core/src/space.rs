@@ -14,6 +14,7 @@ mod intake;
 mod joining;
 mod journal;
 mod member;
+mod membership;
 mod message;
 mod offer;
 mod session;
@@ -29,7 +30,7 @@ use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use crate::identity::DeviceKey;
 use crate::log::{ChainHead, Segment};
-use crate::roster::{Genesis, Role, Roster};
+use crate::roster::{Genesis, JoinRequest, Role, Roster};
 
 use author::Authors;
 use fanout::Recent;
@@ -44,6 +45,7 @@ pub use effect::{
 };
 pub use event::Event;
 pub use joining::{Joining, Outcome};
+pub use membership::NotPermitted;
 pub use message::{Refusal, TAG_BYTES, Tag, VERSION, tag, tag_of};
 pub use status::{DocumentStatus, PeerState, PeerStatus, SpaceStatus};
 
@@ -70,6 +72,7 @@ pub struct Space {
     me: DeviceId,
     tag: Tag,
     roster: Roster,
+    roster_document: DocumentId,
     index: Index,
     authors: Authors,
     intake: Intake,
@@ -77,6 +80,8 @@ pub struct Space {
     recent: Recent,
     connected: BTreeSet<DeviceId>,
     sessions: BTreeMap<DeviceId, Session>,
+    /// What this device asks for with a ticket, being in already, or not any more.
+    petition: Option<JoinRequest>,
     /// Who asked to be let in, and the batch that has to be saved before they hear that they are.
     joiners: BTreeMap<DeviceId, u64>,
     /// How far each peer's feed is followed.
@@ -92,7 +97,7 @@ pub struct Stored {
     pub record: SpaceRecord,
     /// Its documents, each with its chains. Own chains of an earlier incarnation are retired.
     pub documents: Vec<(Label, Vec<(ChainHead, ChainRecord)>)>,
-    /// The log of [`roster_document`].
+    /// The log of [`roster_document`], each chain from its start and in its order.
     pub roster: Vec<Segment>,
     /// How far each peer's feed was followed.
     pub seen: Vec<(DeviceId, Position)>,
@@ -121,16 +126,23 @@ impl Space {
         incarnation: [u8; 16],
         effects: &mut Vec<Effect>,
     ) -> Self {
-        let record = SpaceRecord { genesis, admissions: Vec::new() };
-        Self::enter(record, key, incarnation, effects)
+        let mut space = Self::enter(SpaceRecord { genesis }, key, incarnation);
+        space.journal.write(effects);
+        space
     }
 
     /// Puts a space back together from the store.
     pub fn load(stored: Stored, key: Arc<DeviceKey>, incarnation: [u8; 16]) -> Self {
         let mut space = Self::new(&stored.record, key, incarnation);
-        for admission in stored.roster.iter().flat_map(intake::admissions) {
-            space.roster.take(admission);
-        }
+        let of_roster = stored.documents.iter().filter(|(label, _)| label.is_roster());
+        let authors: BTreeMap<_, _> = of_roster
+            .flat_map(|(_, chains)| chains)
+            .map(|(head, _)| (head.id(), head.device))
+            .collect();
+        let entries = stored.roster.iter();
+        space
+            .roster
+            .take(entries.filter_map(|segment| Some((*authors.get(&segment.chain)?, segment))));
         for (label, chains) in stored.documents {
             let document = label.document(&space.id);
             let mut log = DocumentLog::new(label);
@@ -225,16 +237,14 @@ impl Space {
 
     fn new(record: &SpaceRecord, key: Arc<DeviceKey>, incarnation: [u8; 16]) -> Self {
         let (id, me) = (record.genesis.space(), key.id());
-        let mut roster = Roster::new(record.genesis.clone());
-        for admission in &record.admissions {
-            roster.take(admission.clone());
-        }
+        let roster = Roster::new(record.genesis.clone());
         Self {
             id,
             key,
             me,
             tag: tag(&id, &me),
             roster,
+            roster_document: roster_document(&id),
             index: Index::new(),
             authors: Authors::default(),
             intake: Intake::default(),
@@ -242,21 +252,17 @@ impl Space {
             recent: Recent::default(),
             connected: BTreeSet::new(),
             sessions: BTreeMap::new(),
+            petition: None,
             joiners: BTreeMap::new(),
             seen: BTreeMap::new(),
             acked: BTreeMap::new(),
         }
     }
 
-    fn enter(
-        record: SpaceRecord,
-        key: Arc<DeviceKey>,
-        incarnation: [u8; 16],
-        effects: &mut Vec<Effect>,
-    ) -> Self {
+    /// A space that this device has nothing of yet but how it began.
+    fn enter(record: SpaceRecord, key: Arc<DeviceKey>, incarnation: [u8; 16]) -> Self {
         let mut space = Self::new(&record, key, incarnation);
         space.journal.add(Change::Space(record));
-        space.journal.write(effects);
         space
     }
 

@@ -22,7 +22,7 @@ impl World {
                 space.handle(event, now, self.dice.rng(), &mut effects);
                 Outcome::Waiting
             }
-            Machine::Joining(joining) => joining.handle(event, now, &mut effects),
+            Machine::Joining(joining) => joining.handle(event, now, self.dice.rng(), &mut effects),
         };
         match outcome {
             Outcome::Waiting => self.perform(who, effects),
@@ -136,6 +136,9 @@ impl World {
             Notice::Retired { document, .. } => {
                 self.trace.note(self.now, who, Kind::Notice, format_args!("{notice:?}"));
                 self.reopen(who, document);
+            }
+            Notice::Refused(refusal) => {
+                self.trace.note(self.now, who, Kind::Notice, format_args!("refused: {refusal}"));
             }
             Notice::Roster | Notice::Document(_) | Notice::Peers => {}
         }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use driftline_core::clock::WallTime;
 use driftline_core::document::Label;
-use driftline_core::roster::{Genesis, Role, Ticket};
-use driftline_core::space::{Change, SpaceRecord};
+use driftline_core::identity::DeviceKey;
+use driftline_core::roster::{Genesis, Invitation, Role, Ticket};
+use driftline_core::space::{Effect, Space};
 use driftline_storage::{Life, Record, Store};
+use rand_chacha::rand_core::Rng;
 
 use crate::app::Edit;
 use crate::clock::{MILLISECOND, SECOND};
@@ -51,30 +53,42 @@ pub fn play(seed: u64, look: impl FnOnce(&mut World)) -> Run {
 pub fn found(world: &mut World, names: &[(&str, Role)]) -> Vec<Who> {
     let places: Vec<_> =
         names.iter().map(|(name, _)| world.add(name, Disk::default(), None)).collect();
-    let now = world.devices[places[0]].clock.read(world.now).wall;
+    let now = world.devices[places[0]].clock.read(world.now);
     let admin = world.devices[places[0]].key.clone();
-    let genesis = Genesis::new("kitchen", &admin, now, world.dice.rng());
-    let mut record = SpaceRecord { genesis, admissions: Vec::new() };
+    let genesis = Genesis::new("kitchen", &admin, now.wall, world.dice.rng());
+    let mut effects = Vec::new();
+    let mut space = Space::found(genesis, admin.clone(), [0; 16], &mut effects);
     for (place, (_, role)) in places.iter().zip(names).skip(1) {
-        let term = (now, TERM);
-        let space = record.genesis.space();
-        let ticket = Ticket::issue(space, &admin, *role, term, Vec::new(), world.dice.rng());
+        let ticket = issue(&space, &admin, *role, now.wall, world.dice.rng());
         let request = ticket.request(&world.devices[*place].key);
-        record.admissions.push(request.admit(&admin, now));
+        let admitted = space.admit(request, now, world.dice.rng(), &mut effects);
+        admitted.expect("who began the space may let others in");
     }
+    space.settle(now, world.dice.rng(), &mut effects);
+    let writes = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Write(changes) => Some(changes),
+        _ => None,
+    });
+    let changes: Vec<_> = writes.flatten().map(Record::Core).collect();
     for place in &places {
-        store_space(world, *place, &record);
+        store_space(world, *place, &changes);
     }
     places
 }
 
+fn issue(space: &Space, admin: &DeviceKey, role: Role, now: WallTime, rng: &mut dyn Rng) -> Ticket {
+    let seen = space.roster().heads();
+    let invitation = Invitation { role, rank: None, expires: now + TERM, seen };
+    Ticket::issue(space.id(), admin, invitation, Vec::new(), rng)
+}
+
 /// Puts a space on the disk of a device that does not run.
-pub fn store_space(world: &mut World, who: Who, record: &SpaceRecord) {
+pub fn store_space(world: &mut World, who: Who, space: &[Record]) {
     let fresh = world.dice.bytes();
     let device = &world.devices[who];
     let life = Life { boot: Some(device.boot.to_string()), fresh };
     let stored = Store::open(device.disk.clone(), life).and_then(|store| {
-        store.append(&[Record::Core(Change::Space(record.clone()))])?;
+        store.append(space)?;
         store.write()?;
         store.save()
     });
@@ -86,9 +100,8 @@ pub fn store_space(world: &mut World, who: Who, record: &SpaceRecord) {
 /// A ticket from the first device.
 pub fn ticket(world: &mut World, role: Role) -> Option<Ticket> {
     let admin = &world.devices[0];
-    let now: WallTime = admin.clock.read(world.now).wall;
-    let (space, key) = (admin.space()?.id(), admin.key.clone());
-    Some(Ticket::issue(space, &key, role, (now, TERM), Vec::new(), world.dice.rng()))
+    let now = admin.clock.read(world.now).wall;
+    Some(issue(admin.space()?, &admin.key, role, now, world.dice.rng()))
 }
 
 /// Two to five devices, in a line, a star or a mesh.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use driftline::trace::TraceError;
 use driftline::{
-    CloseError, DocumentError, EditError, EngineGone, InviteError, JoinError, Multiaddr, OpenError,
-    ParseTicketError, ReachError, SpaceId,
+    CloseError, DeviceId, DocumentError, EditError, EngineGone, GovernError, InviteError,
+    JoinError, Multiaddr, OpenError, ParseTicketError, ReachError, SpaceId,
 };
 use thiserror::Error;
 
@@ -122,6 +122,10 @@ pub(super) enum NameError {
     NoSuchSpace { name: String, known: Vec<String> },
     #[error("“{name}” can mean several spaces: use more of the id of one of {}", list(spaces))]
     Ambiguous { name: String, spaces: Vec<SpaceId> },
+    #[error("no member's id begins with “{text}”: `driftline member ls SPACE` shows who is in")]
+    NoSuchMember { text: String },
+    #[error("“{text}” can mean several members: use more of the id of one of {}", list(members))]
+    AmbiguousMember { text: String, members: Vec<DeviceId> },
     #[error("there is no document “{name}” in {space}: {}", these(known))]
     NoSuchDocument { name: String, space: String, known: Vec<String> },
     #[error("the document has no root “{root}”: {}", these(known))]
@@ -152,6 +156,13 @@ pub(super) enum SpaceError {
     Invite {
         #[from]
         source: InviteError,
+    },
+    #[error("the ticket is for another space, {space}")]
+    OtherSpace { space: SpaceId },
+    #[error(transparent)]
+    Govern {
+        #[from]
+        source: GovernError,
     },
 }
 

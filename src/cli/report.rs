@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use driftline::{DeviceId, DocumentId, Role, SpaceId};
+use driftline::{DeviceId, DocumentId, Rank, Role, SpaceId};
 use serde::{Deserialize, Serialize};
 
 /// One answer, or a part of it.
@@ -14,6 +14,10 @@ pub(super) enum Report {
     SpaceBegun { space: SpaceId, name: String },
     Spaces { spaces: Vec<NamedSpace> },
     Ticket { ticket: String, space: SpaceId, role: Role, expires: u64 },
+    TicketClosed { space: SpaceId },
+    Members { space: SpaceId, members: Vec<Member>, former: Vec<FormerMember> },
+    Appointed { space: SpaceId, device: DeviceId, role: Role, rank: Option<Rank> },
+    Removed { space: SpaceId, device: DeviceId, you: bool },
     Joined { space: SpaceId, name: String, documents: usize, already: bool },
     Documents { space: SpaceId, documents: Vec<Document> },
     Text { root: String, text: String },
@@ -39,6 +43,26 @@ pub(super) struct Online {
 pub(super) struct NamedSpace {
     pub(super) space: SpaceId,
     pub(super) name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Member {
+    pub(super) device: DeviceId,
+    pub(super) you: bool,
+    pub(super) role: Role,
+    pub(super) rank: Option<Rank>,
+    /// Milliseconds since 1970, by the clock of whoever gave the role.
+    pub(super) since: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct FormerMember {
+    pub(super) device: DeviceId,
+    pub(super) you: bool,
+    /// Who removed it; itself if it left.
+    pub(super) by: DeviceId,
+    /// Milliseconds since 1970, by that one's clock.
+    pub(super) at: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,8 +122,17 @@ pub(super) struct Space {
     pub(super) space: SpaceId,
     pub(super) name: String,
     pub(super) role: Option<Role>,
+    /// By whom and when this device was removed, if it was.
+    pub(super) removed: Option<Removal>,
     pub(super) peers: Vec<Peer>,
     pub(super) documents: Vec<Document>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Removal {
+    pub(super) by: DeviceId,
+    /// Milliseconds since 1970, by that one's clock.
+    pub(super) at: u64,
 }
 
 #[derive(Serialize, Deserialize)]

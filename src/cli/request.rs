@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use driftline::Role;
+use driftline::{Rank, Role};
 use serde::{Deserialize, Serialize};
 
 pub(super) use parse::{DocumentPath, Splice};
@@ -21,8 +21,11 @@ pub(super) enum Request {
     /// Spaces: begin one, list those that this device is in
     #[command(subcommand)]
     Space(SpaceRequest),
-    /// Prints a ticket that lets somebody into a space, alone on the last line
+    /// Prints a ticket that lets somebody into a space, alone on the last line; or closes one
     Invite(Invite),
+    /// Members: list them, give one another role, remove one
+    #[command(subcommand)]
+    Member(MemberRequest),
     /// Joins the space that a ticket opens, and waits until what it holds is here
     Join(Join),
     /// Documents: list, read, edit, replay, export, watch
@@ -54,6 +57,42 @@ pub(super) struct Invite {
     /// How long the ticket can be used: 90s, 30m, 12h, 7d or 2w
     #[arg(long, default_value = "7d", value_parser = parse::span, env = "DRIFTLINE_EXPIRES")]
     pub(super) expires: Duration,
+    /// A word that `rank` policies of the app go by
+    #[arg(long, env = "DRIFTLINE_RANK")]
+    pub(super) rank: Option<Rank>,
+    /// Close this ticket instead: nobody more is let in with it, and whoever is in stays in
+    #[arg(long, value_name = "TICKET", conflicts_with_all = ["role", "expires", "rank"])]
+    pub(super) close: Option<String>,
+}
+
+#[derive(Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum MemberRequest {
+    /// Who is in a space, and who was
+    Ls {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+    },
+    /// Gives a member another role
+    Role {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+        /// The member: its id, or how the id begins
+        member: String,
+        /// What it may do from now on: reader, writer, admin or anchor
+        #[arg(value_parser = parse::role)]
+        role: Role,
+        /// A word that `rank` policies of the app go by
+        #[arg(long, env = "DRIFTLINE_RANK")]
+        rank: Option<Rank>,
+    },
+    /// Removes a member; one's own device leaves the space
+    Remove {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+        /// The member: its id, or how the id begins
+        member: String,
+    },
 }
 
 #[derive(Args, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Answers in words, with colour where the terminal shows it.
 
 mod change;
+mod member;
 mod status;
 
 use owo_colors::{OwoColorize, Stream};
@@ -24,6 +25,15 @@ pub(super) fn words(report: &Report) -> String {
             role.name(),
             change::time(*expires)
         ),
+        Report::TicketClosed { .. } => "closed: nobody more is let in with that ticket".to_owned(),
+        Report::Members { members, former, .. } => member::list(members, former),
+        Report::Appointed { device, role, rank, .. } => {
+            format!("{} is {} now", device.short(), member::standing(*role, rank.as_ref()))
+        }
+        Report::Removed { you: true, .. } => "this device has left the space".to_owned(),
+        Report::Removed { device, .. } => {
+            format!("removed {}: it is told when it next meets a member", device.short())
+        }
         Report::Joined { name, space, documents, already } => {
             let how = if *already { "was in" } else { "joined" };
             format!(

@@ -121,6 +121,7 @@ impl Engine {
                 self.set_access();
                 self.exchange_addresses();
             }
+            Notice::Refused(refusal) => slot.waiters.refuse_role(refusal),
             Notice::Peers => slot.waiters.settle(&slot.space),
             Notice::Document(_) => {}
             Notice::Retired { document, chain } => self.stop_writing(document, chain),

@@ -31,6 +31,10 @@ const SEGMENTS_AT_ONCE: usize = 64;
 pub(crate) enum Access {
     Writable,
     ReadOnly,
+    /// The device was removed from the space.
+    Removed,
+    /// Its chain ended: it was forked, can't be proven to be whole, or was cut off by a removal.
+    Ended,
     /// The store failed.
     StoreFailed,
     /// The document broke while entries were brought in.
@@ -159,15 +163,18 @@ impl Replica {
         match self.access.load(Ordering::Relaxed) {
             0 => Access::Writable,
             1 => Access::ReadOnly,
-            2 => Access::StoreFailed,
-            3 => Access::Broken,
+            2 => Access::Removed,
+            3 => Access::Ended,
+            4 => Access::StoreFailed,
+            5 => Access::Broken,
             TOO_LARGE => Access::TooLarge,
             _ => Access::Closed,
         }
     }
 
     pub(super) fn set_access(&self, access: Access) {
-        let last = [Access::Broken as u8, TOO_LARGE, Access::Closed as u8];
+        let last = [Access::Ended, Access::Broken, Access::TooLarge, Access::Closed];
+        let last = last.map(|access| access as u8);
         let changed = |held| (!last.contains(&held)).then_some(access as u8);
         // Where it stays as it is, nothing is to be done.
         _ = self.access.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
@@ -358,8 +365,8 @@ impl Replica {
     }
 
     fn fold_now(&self, frontier: Frontier, edits: u64) {
-        let sound = self.is_loaded()
-            && matches!(self.access(), Access::Writable | Access::ReadOnly | Access::Closed);
+        let broken = matches!(self.access(), Access::Broken | Access::TooLarge);
+        let sound = self.is_loaded() && !broken;
         let state = sound.then(|| self.open.state_if(|| self.edits() == edits)).flatten();
         let snapshot = state.map(|state| Snapshot { frontier, state });
         self.inbox.push(Input::Snapshot { document: self.document, snapshot });

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use driftline_core::document::Label;
-use driftline_core::id::{ChainId, DocumentId, SpaceId};
-use driftline_core::roster::{Genesis, Role, Ticket};
+use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
+use driftline_core::roster::{self, Genesis, Rank, Reach, Role, Ticket};
 use driftline_core::space::{
-    Authorship, Event, Joining, NotAWriter, Outcome, Refusal, Space, SpaceStatus,
+    Authorship, Event, Joining, NotAWriter, NotPermitted, Outcome, Refusal, Space, SpaceStatus,
 };
 use driftline_storage::{Record, Snapshot};
 use tokio::sync::{oneshot, watch};
@@ -17,6 +16,7 @@ use super::replica::{Access, Handle, LoadError, Open, Replica};
 use super::{Engine, Slot};
 use crate::device::Connection;
 use crate::document::Level;
+use crate::space::{Invitation, Members};
 
 type Reply<T> = oneshot::Sender<T>;
 
@@ -25,13 +25,22 @@ pub(crate) enum Request {
     CreateSpace { name: String, reply: Reply<SpaceId> },
     Join { ticket: Box<Ticket>, reply: Reply<Result<SpaceId, Refusal>> },
     Spaces { reply: Reply<Vec<(SpaceId, String)>> },
-    Invite { space: SpaceId, role: Role, lasts: Duration, reply: Reply<Option<Ticket>> },
+    Invite { space: SpaceId, invitation: Invitation, reply: Reply<Option<Ticket>> },
+    Members { space: SpaceId, reply: Reply<Option<Members>> },
+    Govern { space: SpaceId, deed: Deed, reply: Reply<Result<(), NotPermitted>> },
     Open { space: SpaceId, label: Label, branch: bool, reply: Reply<Option<Opening>> },
     Reached { replica: Arc<Replica>, update: u64, level: Level, reply: Reply<bool> },
     CaughtUp { space: SpaceId, reply: Reply<()> },
     Status { space: SpaceId, reply: Reply<Option<SpaceStatus>> },
     Connections { reply: Reply<Vec<Connection>> },
     News { space: SpaceId, reply: Reply<Option<watch::Receiver<u64>>> },
+}
+
+/// Something to be done to the roster.
+pub(crate) enum Deed {
+    Appoint { device: DeviceId, role: Role, rank: Option<Rank> },
+    Remove { device: DeviceId },
+    CloseTicket { bearer: DeviceId },
 }
 
 /// A document that is being opened.
@@ -54,9 +63,14 @@ impl Engine {
             Request::CreateSpace { name, reply } => _ = reply.send(self.create_space(&name)),
             Request::Join { ticket, reply } => self.join(*ticket, reply),
             Request::Spaces { reply } => _ = reply.send(self.space_names()),
-            Request::Invite { space, role, lasts, reply } => {
-                _ = reply.send(self.invite(space, role, lasts));
+            Request::Invite { space, invitation, reply } => {
+                _ = reply.send(self.invite(space, invitation));
             }
+            Request::Members { space, reply } => {
+                let roster = self.spaces.get(&space).map(|slot| slot.space.roster());
+                _ = reply.send(roster.map(Members::of));
+            }
+            Request::Govern { space, deed, reply } => _ = reply.send(self.govern(space, deed)),
             // Its last edits may still be on their way here, before the news that it was closed: wait for that.
             Request::Open { space, ref label, .. } if self.is_closing(&label.document(&space)) => {
                 self.inbox.request(request);
@@ -111,13 +125,12 @@ impl Engine {
 
     fn join(&mut self, ticket: Ticket, reply: Reply<Result<SpaceId, Refusal>>) {
         let id = ticket.space();
-        if self.spaces.contains_key(&id) {
-            _ = reply.send(Ok(id));
-            return;
-        }
         let addresses = ticket.addresses().iter().filter_map(|address| address.parse().ok());
         for address in addresses.filter(crate::device::is_loopback) {
             self.network.remember(None, vec![address]);
+        }
+        if self.spaces.contains_key(&id) {
+            return self.petition(&ticket, reply);
         }
         // A newer ticket to the same space takes the place of an older one.
         let earlier = self.joins.remove(&id).map(|join| join.replies).unwrap_or_default();
@@ -130,12 +143,40 @@ impl Engine {
         }
     }
 
+    /// Asks for what a ticket offers in a space that this device is in, or was.
+    fn petition(&mut self, ticket: &Ticket, reply: Reply<Result<SpaceId, Refusal>>) {
+        let (id, now) = (ticket.space(), self.now());
+        let Some(slot) = self.spaces.get_mut(&id) else { return };
+        let mut effects = Vec::new();
+        let role = ticket.certificate().invitation().role;
+        if slot.waiters.wait_for_role(role, reply, &slot.space) {
+            slot.space.petition(ticket, now, &mut self.rng, &mut effects);
+        }
+        self.perform(id, effects);
+    }
+
+    /// Does something to the roster of a space.
+    fn govern(&mut self, id: SpaceId, deed: Deed) -> Result<(), NotPermitted> {
+        let now = self.now();
+        let Some(slot) = self.spaces.get_mut(&id) else { return Err(NotPermitted) };
+        let (space, rng, mut effects) = (&mut slot.space, &mut self.rng, Vec::new());
+        let done = match deed {
+            Deed::Appoint { device, role, rank } => {
+                space.appoint(device, (role, rank), now, rng, &mut effects)
+            }
+            Deed::Remove { device } => space.remove(device, now, rng, &mut effects),
+            Deed::CloseTicket { bearer } => space.close_ticket(bearer, now, rng, &mut effects),
+        };
+        self.perform(id, effects);
+        done
+    }
+
     /// Gives an event to a space that is being joined.
     pub(super) fn feed_join(&mut self, id: SpaceId, event: Event) {
         let now = self.now();
         let mut effects = Vec::new();
         let Some(join) = self.joins.get_mut(&id) else { return };
-        match join.joining.handle(event, now, &mut effects) {
+        match join.joining.handle(event, now, &mut self.rng, &mut effects) {
             Outcome::Waiting => self.perform(id, effects),
             Outcome::Joined(space) => {
                 let replies = self.joins.remove(&id).map(|join| join.replies).unwrap_or_default();
@@ -151,8 +192,9 @@ impl Engine {
     }
 
     /// A ticket to the space, if this device may issue one.
-    fn invite(&mut self, space: SpaceId, role: Role, lasts: Duration) -> Option<Ticket> {
-        let now = self.now().wall;
+    fn invite(&mut self, space: SpaceId, invitation: Invitation) -> Option<Ticket> {
+        let Invitation { role, rank, lasts } = invitation;
+        let expires = self.now().wall + lasts;
         let slot = self.spaces.get(&space).filter(|slot| slot.space.role() == Some(Role::Admin))?;
         let me = self.key.id();
         let own = self.network.listen_addresses().into_iter().map(|address| (me, address));
@@ -162,7 +204,9 @@ impl Engine {
             address.with_p2p(peer).ok().map(|address| address.to_string())
         });
         let addresses = addresses.collect();
-        Some(Ticket::issue(space, &self.key, role, (now, lasts), addresses, &mut self.rng))
+        let seen = slot.space.roster().heads();
+        let terms = roster::Invitation { role, rank, expires, seen };
+        Some(Ticket::issue(space, &self.key, terms, addresses, &mut self.rng))
     }
 
     /// Whether an app let go of the document, and that is not dealt with yet.
@@ -187,16 +231,16 @@ impl Engine {
         }
         let taken: BTreeSet<_> = open_handles.iter().map(|handle| handle.replica.chain).collect();
         let author = slot.space.author(label, &taken, now, &mut self.rng);
-        let (chain, updates, access) = match author {
-            Ok(Authorship { chain, updates }) => (chain, updates, Access::Writable),
+        let written = match author {
+            Ok(Authorship { chain, updates }) => (chain, updates),
             // A reader writes nothing, so any client id of its own will do.
-            Err(NotAWriter) => (ChainId(self.key.id().0), 0, Access::ReadOnly),
+            Err(NotAWriter) => (ChainId(self.key.id().0), 0),
         };
-        let access = if self.broken { Access::StoreFailed } else { access };
-        let written = (chain, updates);
+        let access = self.access(space, written.0);
         let replica =
             Arc::new(Replica::new(space, document, written, access, !branch, &self.inbox));
         let handle = Arc::new(Handle { replica: replica.clone() });
+        let open = self.open.entry(document).or_default();
         open.push(Open { replica: replica.clone(), handle: Arc::downgrade(&handle) });
         // What was written here a moment ago must be in what is loaded: the next edits on the chain go on from it.
         self.seal(space);
@@ -268,22 +312,32 @@ impl Engine {
     pub(super) fn stop_writing(&mut self, document: DocumentId, chain: ChainId) {
         let open = self.open.get(&document).into_iter().flatten();
         for open in open.filter(|open| open.replica.chain == chain) {
-            open.replica.set_access(Access::Broken);
+            open.replica.set_access(Access::Ended);
         }
     }
 
     /// Tells open documents whether they may be edited.
     pub(super) fn set_access(&mut self) {
         for replica in self.open.values().flatten().map(|open| &open.replica) {
-            let writer = self.spaces.get(&replica.space).and_then(|slot| slot.space.role());
-            let access = match (self.broken, writer.is_some_and(Role::writes)) {
-                (true, _) => Access::StoreFailed,
-                // It was opened without a chain: it has to be opened again to be written.
-                (false, _) if replica.chain.0 == self.key.id().0 => Access::ReadOnly,
-                (false, true) => Access::Writable,
-                (false, false) => Access::ReadOnly,
-            };
-            replica.set_access(access);
+            replica.set_access(self.access(replica.space, replica.chain));
+        }
+    }
+
+    /// Whether a copy of a document that writes on that chain may be edited.
+    fn access(&self, space: SpaceId, chain: ChainId) -> Access {
+        let me = self.key.id();
+        let Some(slot) = self.spaces.get(&space) else { return Access::ReadOnly };
+        let roster = slot.space.roster();
+        match slot.space.role() {
+            _ if self.broken => Access::StoreFailed,
+            None if roster.former(&me).is_some() => Access::Removed,
+            // It was opened without a chain: it has to be opened again to be written.
+            _ if chain.0 == me.0 => Access::ReadOnly,
+            Some(role) if role.writes() && roster.reach(&me, &chain) == Reach::Whole => {
+                Access::Writable
+            }
+            Some(role) if role.writes() => Access::Ended,
+            _ => Access::ReadOnly,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Who waits for an edit to get somewhere, or for a space to catch up.
 
-use driftline_core::id::ChainId;
+use driftline_core::id::{ChainId, SpaceId};
 use driftline_core::roster::Role;
-use driftline_core::space::Space;
+use driftline_core::space::{Refusal, Space};
 use tokio::sync::oneshot;
 
 use crate::document::Level;
@@ -11,6 +11,7 @@ use crate::document::Level;
 pub(super) struct Waiters {
     edits: Vec<Waiter>,
     caught_up: Vec<oneshot::Sender<()>>,
+    roles: Vec<(Role, oneshot::Sender<Result<SpaceId, Refusal>>)>,
     failed: bool,
 }
 
@@ -46,8 +47,30 @@ impl Waiters {
         self.settle(space);
     }
 
+    /// Waits until this device has a role; gives false if it has that already.
+    pub(super) fn wait_for_role(
+        &mut self,
+        role: Role,
+        reply: oneshot::Sender<Result<SpaceId, Refusal>>,
+        space: &Space,
+    ) -> bool {
+        self.roles.push((role, reply));
+        self.settle(space);
+        !self.roles.is_empty()
+    }
+
+    /// A member says no.
+    pub(super) fn refuse_role(&mut self, refusal: Refusal) {
+        for (_, reply) in self.roles.drain(..) {
+            reply.send(Err(refusal)).ok();
+        }
+    }
+
     /// Answers those who have got what they waited for.
     pub(super) fn settle(&mut self, space: &Space) {
+        for (_, reply) in self.roles.extract_if(.., |(role, _)| space.role() >= Some(*role)) {
+            reply.send(Ok(space.id())).ok();
+        }
         self.edits.retain(|waiter| !waiter.reply.is_closed());
         for waiter in self.edits.extract_if(.., |waiter| waiter.is_reached(space)) {
             waiter.reply.send(true).ok();
@@ -63,6 +86,7 @@ impl Waiters {
     pub(super) fn fail(&mut self) {
         self.failed = true;
         self.caught_up.clear();
+        self.roles.clear();
         for waiter in self.edits.drain(..) {
             waiter.reply.send(false).ok();
         }

@@ -46,7 +46,6 @@ impl Record {
         let point = 80;
         let held = match self {
             Self::Core(Change::Segment { segment, .. }) => segment.body.len(),
-            Self::Core(Change::Space(record)) => record.admissions.len() * 512,
             Self::Core(_) => 0,
             Self::Snapshot { snapshot, .. } => {
                 snapshot.state.len() + snapshot.frontier.len() * point

@@ -6,6 +6,7 @@ mod documents;
 mod keeping;
 mod killing;
 mod meeting;
+mod members;
 mod person;
 mod roles;
 mod speaking;

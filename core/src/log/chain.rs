@@ -69,7 +69,7 @@ impl Tip {
     }
 
     /// The end after one entry more, given also as its encoded bytes.
-    pub(super) fn followed_by(self, entry: &Entry<'_>, encoded: &[u8]) -> Self {
+    pub(crate) fn followed_by(self, entry: &Entry<'_>, encoded: &[u8]) -> Self {
         Self {
             number: self.number + 1,
             hash: Entry::hash_after(encoded, &self.hash),

@@ -15,8 +15,8 @@ pub struct EntryKind(pub u8);
 impl EntryKind {
     /// A Yjs update, v1.
     pub const UPDATE: Self = Self(1);
-    /// Somebody's admission to the space; in the roster's log alone.
-    pub const ADMISSION: Self = Self(2);
+    /// A [`RosterEntry`](crate::roster::RosterEntry); in the roster's log alone.
+    pub const ROSTER: Self = Self(2);
 }
 
 /// One entry, borrowed from the bytes of its segment.

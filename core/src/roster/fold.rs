@@ -1,214 +1,301 @@
-//! Admissions folded into roles. Arrival order does not matter: each change is folded from the start.
+//! Who may do what: one pure function from all deeds to their outcome, whatever order they arrived in.
+//!
+//! Each deed is judged by what its author knew, and a removal reaches further: what the removed member did
+//! *concurrently*, without knowing of it, does not count either, nor what rests on that. Of removals that strike at one
+//! another like this, mutual ones all count, so that the one who is faster, or whose clock lies, wins nothing.
 
-use std::collections::BTreeMap;
+mod strife;
+#[cfg(test)]
+mod tests;
 
-use super::{Admission, Genesis, Role};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::evidence::Past;
+use super::{Act, Genesis, JoinRequest, Rank, Role};
 use crate::clock::WallTime;
-use crate::codec;
-use crate::id::{DeviceId, Hash, SpaceId};
-
-/// How many admissions are kept that do not count as far as is known.
-const MAX_PENDING: usize = 256;
+use crate::id::{ChainId, DeviceId};
+use crate::log::{Frontier, Point};
 
 /// What the roster knows of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// What they may do.
     pub role: Role,
-    /// When they were let in, by the clock of whoever countersigned.
+    /// Where they stand in `rank` policies.
+    pub rank: Option<Rank>,
+    /// Since when they have been this, by the clock of whoever said so.
     pub since: WallTime,
 }
 
-/// Who is in the space.
+/// Somebody who was a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Former {
+    /// Who removed them; themselves if they left.
+    pub by: DeviceId,
+    /// When, by that one's clock.
+    pub at: WallTime,
+}
+
+/// An act, with who did it, when, and what they knew.
 #[derive(Clone, Debug)]
-pub struct Roster {
-    genesis: Genesis,
-    /// By hash, so that an admission that arrives twice counts once.
-    admissions: BTreeMap<Hash, Admission>,
-    members: BTreeMap<DeviceId, Member>,
+pub(super) struct Deed {
+    pub(super) chain: ChainId,
+    pub(super) number: u64,
+    pub(super) author: DeviceId,
+    pub(super) at: WallTime,
+    /// All that its author knew, without the deed itself.
+    pub(super) past: Arc<Past>,
+    pub(super) act: Act,
 }
 
-impl Roster {
-    /// The roster of a space that has only its creator.
-    pub fn new(genesis: Genesis) -> Self {
-        let mut roster = Self { genesis, admissions: BTreeMap::new(), members: BTreeMap::new() };
-        roster.fold();
-        roster
+/// The outcome.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) members: BTreeMap<DeviceId, Member>,
+    pub(super) former: BTreeMap<DeviceId, Former>,
+    /// Where chains of those end who were removed, or may not write any more.
+    pub(super) cuts: BTreeMap<ChainId, Point>,
+}
+
+impl Deed {
+    /// Whether the author of `other` knew of this.
+    fn is_known_to(&self, other: &Self) -> bool {
+        self.is_in(&other.past)
     }
 
-    /// The space's beginning.
-    pub fn genesis(&self) -> &Genesis {
-        &self.genesis
+    fn is_in(&self, past: &Past) -> bool {
+        past.get(&self.chain).is_some_and(|number| *number >= self.number)
     }
 
-    /// The member's standing, or nothing if it is not one.
-    pub fn member(&self, device: &DeviceId) -> Option<&Member> {
-        self.members.get(device)
+    fn is_concurrent_with(&self, other: &Self) -> bool {
+        !self.is_known_to(other) && !other.is_known_to(self)
     }
+}
 
-    /// All members.
-    pub fn members(&self) -> impl Iterator<Item = (&DeviceId, &Member)> {
-        self.members.iter()
-    }
+/// Folds deeds, each of which comes after what its author knew. `past_of` says what was known to whoever issued a
+/// ticket with these ends of the log in view.
+pub(super) fn fold(
+    genesis: &Genesis,
+    deeds: &[Deed],
+    past_of: &dyn Fn(&Frontier) -> Option<Past>,
+) -> Outcome {
+    let mut court = Court::new(genesis, deeds, past_of);
+    let strong = court.strong_in_force();
+    // What closes a ticket reaches admissions that did not know of it, so it has to be known which of these count.
+    court.judge(&strong, true);
+    let closings = court.closings();
+    court.closings = closings;
+    court.judge(&strong, true);
+    court.outcome()
+}
 
-    /// The admissions that count, for somebody who has none yet.
-    pub fn admissions(&self) -> Vec<Admission> {
-        self.admissions.values().filter(|admission| self.counts(admission)).cloned().collect()
-    }
+/// The deeds while they are judged.
+struct Court<'a> {
+    genesis: &'a Genesis,
+    deeds: &'a [Deed],
+    past_of: &'a dyn Fn(&Frontier) -> Option<Past>,
+    /// The deeds about each device.
+    about: BTreeMap<DeviceId, Vec<usize>>,
+    counts: Vec<bool>,
+    closings: Vec<usize>,
+}
 
-    /// Takes in an admission; says whether anybody's standing changed. One that is not sound, or for
-    /// another space, is passed over.
-    pub fn take(&mut self, admission: Admission) -> bool {
-        let key = key(&admission);
-        let ours = admission.certificate().space() == self.space();
-        if !ours || self.admissions.contains_key(&key) || admission.verify().is_err() {
-            return false;
-        }
-        // One that does not count yet may count with another that is still to come. But anybody can make those up.
-        let pending = self.admissions.values().filter(|held| !self.counts(held)).count();
-        if !self.counts(&admission) && pending >= MAX_PENDING {
-            return false;
-        }
-        self.admissions.insert(key, admission);
-        let before = self.members.clone();
-        self.fold();
-        before != self.members
-    }
-
-    /// Whether `admission` was taken in before.
-    pub fn knows(&self, admission: &Admission) -> bool {
-        self.admissions.contains_key(&key(admission))
-    }
-
-    /// Whether `admission` would count, as far as this roster knows.
-    pub fn would_admit(&self, admission: &Admission) -> bool {
-        admission.certificate().space() == self.space()
-            && self.counts(admission)
-            && admission.verify().is_ok()
-    }
-
-    fn space(&self) -> SpaceId {
-        self.genesis.space()
-    }
-
-    /// Repeats over the admissions until a round changes nothing. Members are only ever added and roles
-    /// only raised, so the rounds end, and in the same place whatever the order.
-    fn fold(&mut self) {
-        let creator = Member { role: Role::Admin, since: self.genesis.created() };
-        self.members = BTreeMap::from([(self.genesis.creator(), creator)]);
-        loop {
-            let counted: Vec<_> = self
-                .admissions
-                .values()
-                .filter(|admission| self.counts(admission))
-                .map(|admission| {
-                    let role = admission.certificate().role();
-                    (admission.device(), Member { role, since: admission.at() })
-                })
-                .collect();
-            let mut changed = false;
-            for (device, member) in counted {
-                changed |= raise(&mut self.members, device, member);
-            }
-            if !changed {
-                return;
+impl<'a> Court<'a> {
+    fn new(
+        genesis: &'a Genesis,
+        deeds: &'a [Deed],
+        past_of: &'a dyn Fn(&Frontier) -> Option<Past>,
+    ) -> Self {
+        let mut about: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (at, deed) in deeds.iter().enumerate() {
+            if let Some(device) = deed.act.subject() {
+                about.entry(device).or_default().push(at);
             }
         }
+        let counts = vec![false; deeds.len()];
+        Self { genesis, deeds, past_of, about, counts, closings: Vec::new() }
     }
 
-    fn counts(&self, admission: &Admission) -> bool {
-        let certificate = admission.certificate();
-        let issued_by_admin =
-            self.member(&certificate.issuer()).is_some_and(|issuer| issuer.role == Role::Admin);
-        issued_by_admin
-            && self.member(&admission.witness()).is_some()
-            && admission.at() <= certificate.expires()
-    }
-}
-
-fn key(admission: &Admission) -> Hash {
-    Hash::of("driftline admission key 1", &[&codec::encode(admission)])
-}
-
-/// Lets the higher role stand, and of equal ones the earlier.
-fn raise(members: &mut BTreeMap<DeviceId, Member>, device: DeviceId, new: Member) -> bool {
-    let better =
-        |held: &Member| new.role > held.role || (new.role == held.role && new.since < held.since);
-    let changed = members.get(&device).is_none_or(better);
-    if changed {
-        members.insert(device, new);
-    }
-    changed
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use quickcheck::quickcheck;
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::SeedableRng;
-
-    use super::super::Ticket;
-    use super::*;
-    use crate::identity::DeviceKey;
-
-    fn key(n: u8) -> DeviceKey {
-        DeviceKey::from_seed(&[n; 32])
-    }
-
-    fn genesis() -> Genesis {
-        Genesis::new("kitchen", &key(0), WallTime(0), &mut ChaCha8Rng::seed_from_u64(0))
-    }
-
-    fn admission(issuer: u8, witness: u8, joiner: u8, role: Role, at: u64) -> Admission {
-        let mut rng = ChaCha8Rng::seed_from_u64(u64::from(joiner));
-        let term = (WallTime(0), Duration::from_millis(100));
-        let space = genesis().space();
-        Ticket::issue(space, &key(issuer), role, term, Vec::new(), &mut rng)
-            .request(&key(joiner))
-            .admit(&key(witness), WallTime(at))
-    }
-
-    fn folded(admissions: impl IntoIterator<Item = Admission>) -> Roster {
-        let mut roster = Roster::new(genesis());
-        for admission in admissions {
-            roster.take(admission);
+    /// Judges all deeds in their order. The `strong` ones strike also at what is concurrent with them; if they are
+    /// `in_force`, they count whatever strikes at them.
+    fn judge(&mut self, strong: &BTreeSet<usize>, in_force: bool) {
+        for at in 0..self.deeds.len() {
+            self.counts[at] = in_force && strong.contains(&at)
+                || self.is_permitted(at) && !strong.iter().any(|strong| self.strikes(*strong, at));
         }
-        roster
     }
 
-    #[test]
-    fn a_member_may_countersign_what_an_admin_issued() {
-        let roster =
-            folded([admission(0, 0, 1, Role::Reader, 5), admission(0, 1, 2, Role::Writer, 6)]);
-        assert_eq!(roster.member(&key(2).id()).map(|member| member.role), Some(Role::Writer));
-    }
-
-    #[test]
-    fn only_admins_invite_and_only_members_countersign() {
-        let by_writer = [admission(0, 0, 1, Role::Writer, 5), admission(1, 0, 2, Role::Reader, 6)];
-        assert_eq!(folded(by_writer).member(&key(2).id()), None);
-        assert_eq!(folded([admission(0, 9, 2, Role::Reader, 6)]).member(&key(2).id()), None);
-    }
-
-    #[test]
-    fn a_ticket_ends() {
-        assert!(folded([admission(0, 0, 1, Role::Writer, 101)]).member(&key(1).id()).is_none());
-    }
-
-    quickcheck! {
-        fn any_arrival_order_gives_the_same_members(order: Vec<(u8, u8, u8, u8)>) -> bool {
-            let roles = [Role::Reader, Role::Writer, Role::Anchor, Role::Admin];
-            let all: Vec<_> = order
-                .iter()
-                .take(12)
-                .map(|(issuer, witness, joiner, role)| {
-                    let role = roles[usize::from(role % 4)];
-                    admission(issuer % 5, witness % 5, joiner % 5, role, u64::from(*joiner))
-                })
-                .collect();
-            folded(all.clone()).members == folded(all.into_iter().rev()).members
+    /// Whether its author was entitled to it, by what they knew.
+    fn is_permitted(&self, at: usize) -> bool {
+        let deed = &self.deeds[at];
+        let Some(author) = self.standing(deed.author, Some(&deed.past)) else { return false };
+        match &deed.act {
+            Act::Admit(request) => self.admits(deed, request),
+            Act::Remove { device, .. } if *device == deed.author => true,
+            Act::Appoint { .. } | Act::Remove { .. } | Act::Close { .. } => {
+                author.role == Role::Admin
+            }
         }
+    }
+
+    /// Whether a strong deed undoes another that its author's victim did without knowing of it.
+    fn strikes(&self, strong: usize, other: usize) -> bool {
+        let (strong, other) = (&self.deeds[strong], &self.deeds[other]);
+        let reaches = match &strong.act {
+            Act::Remove { device, .. } => *device == other.author,
+            // Whoever may not appoint any more may still countersign.
+            Act::Appoint { device, role, .. } => {
+                let leaves =
+                    matches!(&other.act, Act::Remove { device, .. } if *device == other.author);
+                let countersigns = matches!(other.act, Act::Admit(_));
+                *device == other.author && *role != Role::Admin && !leaves && !countersigns
+            }
+            Act::Admit(_) | Act::Close { .. } => false,
+        };
+        reaches && strong.is_concurrent_with(other)
+    }
+
+    fn admits(&self, deed: &Deed, request: &JoinRequest) -> bool {
+        let certificate = request.certificate();
+        let invitation = certificate.invitation();
+        let issuer = self.standing(certificate.issuer(), Some(&deed.past));
+        issuer.is_some_and(|issuer| issuer.role == Role::Admin)
+            && invitation.rank.as_ref().is_none_or(Rank::is_sound)
+            && deed.at <= invitation.expires
+            && !self.is_closed(deed, request)
+    }
+
+    /// Whether the ticket was closed: by name, or because whoever issued or used it was removed.
+    fn is_closed(&self, deed: &Deed, request: &JoinRequest) -> bool {
+        let certificate = request.certificate();
+        let issued = || (self.past_of)(&certificate.invitation().seen).unwrap_or_default();
+        self.closings.iter().any(|closing| {
+            let closing = &self.deeds[*closing];
+            if deed.is_known_to(closing) {
+                return false;
+            }
+            match &closing.act {
+                Act::Close { bearer } => *bearer == certificate.bearer(),
+                Act::Remove { device, .. } => {
+                    let returns = *device == request.device();
+                    let reaches = *device == certificate.issuer() || returns;
+                    // A ticket of which this was known is a new beginning.
+                    self.had_used(*device, certificate.bearer(), closing)
+                        || reaches && !closing.is_in(&issued())
+                        || returns && !closing.is_known_to(deed)
+                }
+                Act::Admit(_) | Act::Appoint { .. } => false,
+            }
+        })
+    }
+
+    /// Whether a device had got in with a ticket when it was removed.
+    fn had_used(&self, device: DeviceId, ticket: DeviceId, removal: &Deed) -> bool {
+        let about = self.about.get(&device).into_iter().flatten().map(|at| &self.deeds[*at]);
+        about.filter(|deed| !removal.is_known_to(deed)).any(|deed| {
+            matches!(&deed.act, Act::Admit(request) if request.certificate().bearer() == ticket)
+        })
+    }
+
+    /// The removals and closings that count.
+    fn closings(&self) -> Vec<usize> {
+        let closes =
+            |at: &usize| matches!(self.deeds[*at].act, Act::Remove { .. } | Act::Close { .. });
+        (0..self.deeds.len()).filter(|at| self.counts[*at] && closes(at)).collect()
+    }
+
+    /// What a device may do, by the deeds that count and are in `past`, or by all that count.
+    fn standing(&self, device: DeviceId, past: Option<&Past>) -> Option<Member> {
+        let about = self.about.get(&device).into_iter().flatten();
+        let known =
+            |at: &&usize| self.counts[**at] && past.is_none_or(|past| self.deeds[**at].is_in(past));
+        let known: Vec<_> = about.filter(known).map(|at| &self.deeds[*at]).collect();
+        let removals = known.iter().filter(|deed| matches!(deed.act, Act::Remove { .. }));
+        let removals: Vec<_> = removals.collect();
+        let stands = |deed: &&&Deed| removals.iter().all(|removal| removal.is_known_to(deed));
+        let standing: Vec<_> = known.iter().filter(stands).copied().collect();
+
+        let founder = (device == self.genesis.creator() && removals.is_empty()).then(|| Member {
+            role: Role::Admin,
+            rank: None,
+            since: self.genesis.created(),
+        });
+        let admitted = standing.iter().filter_map(|deed| match &deed.act {
+            Act::Admit(request) => {
+                let invitation = request.certificate().invitation();
+                let (role, rank) = (invitation.role, invitation.rank.clone());
+                Some(Member { role, rank, since: deed.at })
+            }
+            _ => None,
+        });
+        // The higher role stands, and of equal ones the earlier.
+        let best = |a: Member, b: Member| {
+            let (a_first, b_first) = ((a.role, b.since), (b.role, a.since));
+            if a_first >= b_first { a } else { b }
+        };
+        let admitted = admitted.chain(founder).reduce(best)?;
+        Some(self.appointed(&standing).unwrap_or(admitted))
+    }
+
+    /// What the last appointment says; of several that did not know of one another the lowest.
+    fn appointed(&self, standing: &[&Deed]) -> Option<Member> {
+        let appointments =
+            || standing.iter().filter(|deed| matches!(deed.act, Act::Appoint { .. }));
+        let last = |deed: &&&Deed| !appointments().any(|later| deed.is_known_to(later));
+        let last = appointments().filter(last).filter_map(|deed| match &deed.act {
+            Act::Appoint { role, rank, .. } => {
+                Some(Member { role: *role, rank: rank.clone(), since: deed.at })
+            }
+            _ => None,
+        });
+        last.min_by(|a, b| (a.role, &a.rank, a.since).cmp(&(b.role, &b.rank, b.since)))
+    }
+
+    fn outcome(&self) -> Outcome {
+        let mut outcome = Outcome::default();
+        let devices = self.about.keys().copied().chain([self.genesis.creator()]);
+        for device in devices {
+            match self.standing(device, None) {
+                Some(member) => _ = outcome.members.insert(device, member),
+                None => {
+                    if let Some(former) = self.removed(device) {
+                        outcome.former.insert(device, former);
+                    }
+                }
+            }
+        }
+        for cuts in self.counting().filter_map(cuts) {
+            // Whoever removed them with more in view lets more count.
+            for (chain, point) in cuts.iter() {
+                let held = outcome.cuts.entry(*chain).or_insert(*point);
+                if held.number < point.number {
+                    *held = *point;
+                }
+            }
+        }
+        outcome
+    }
+
+    fn removed(&self, device: DeviceId) -> Option<Former> {
+        let about = self.about.get(&device).into_iter().flatten();
+        let removals = about
+            .map(|at| (*at, &self.deeds[*at]))
+            .filter(|(at, deed)| self.counts[*at] && matches!(deed.act, Act::Remove { .. }));
+        let former = removals.map(|(_, deed)| Former { by: deed.author, at: deed.at });
+        former.min_by_key(|former| (former.at, former.by))
+    }
+
+    fn counting(&self) -> impl Iterator<Item = &Deed> {
+        self.deeds.iter().zip(&self.counts).filter(|(_, counts)| **counts).map(|(deed, _)| deed)
+    }
+}
+
+/// Where a deed ends its subject's chains.
+fn cuts(deed: &Deed) -> Option<&Frontier> {
+    match &deed.act {
+        Act::Remove { cuts, .. } => Some(cuts),
+        Act::Appoint { role, cuts, .. } if !role.writes() => Some(cuts),
+        _ => None,
     }
 }

@@ -1,25 +1,24 @@
-//! How somebody gets in: a ticket, a request made with it, an admission.
+//! How somebody gets in: a ticket, and a request made with it, which a member takes into the roster.
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use bincode::{Decode, Encode};
 use rand_core::Rng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::Role;
+use super::{Rank, Role};
 use crate::clock::WallTime;
 use crate::codec::{self, CodecError};
 use crate::id::{self, DeviceId, Hash, SpaceId};
 use crate::identity::{BadSignature, DeviceKey, Signature};
+use crate::log::Frontier;
 
 const PREFIX: &str = "driftline1";
 const CHECKSUM_BYTES: usize = 4;
 const CERTIFICATE: &str = "driftline certificate 1";
 const REQUEST: &str = "driftline join request 1";
-const ADMISSION: &str = "driftline admission 1";
 
 /// An admin's word that whoever holds the bearer key may join, in a role, until a time.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -34,8 +33,21 @@ struct Terms {
     issuer: DeviceId,
     /// The public half of the key in the ticket.
     bearer: DeviceId,
-    role: Role,
-    expires: WallTime,
+    invitation: Invitation,
+}
+
+/// What a ticket offers.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Invitation {
+    /// The role that it gives.
+    pub role: Role,
+    /// The rank that it gives.
+    pub rank: Option<Rank>,
+    /// When it ends, by the issuer's clock.
+    pub expires: WallTime,
+    /// What its issuer knew of the roster: [`Roster::heads`](super::Roster::heads). Whoever was removed gets in again
+    /// only with a ticket whose issuer knew that.
+    pub seen: Frontier,
 }
 
 impl Certificate {
@@ -49,14 +61,14 @@ impl Certificate {
         self.terms.issuer
     }
 
-    /// The role that it gives.
-    pub fn role(&self) -> Role {
-        self.terms.role
+    /// The public half of the ticket's key, which names the ticket.
+    pub fn bearer(&self) -> DeviceId {
+        self.terms.bearer
     }
 
-    /// When it ends, by the issuer's clock.
-    pub fn expires(&self) -> WallTime {
-        self.terms.expires
+    /// What it offers.
+    pub fn invitation(&self) -> &Invitation {
+        &self.terms.invitation
     }
 
     /// Checks that its issuer signed it. Whether the issuer is an admin is the roster's to say.
@@ -95,19 +107,16 @@ pub enum ParseTicketError {
 }
 
 impl Ticket {
-    /// Issues a ticket to `space`. It lasts from `now` for `lasts`; `addresses` are multiaddresses at
-    /// which members may be found.
+    /// Issues a ticket to `space`; `addresses` are multiaddresses at which members may be found.
     pub fn issue(
         space: SpaceId,
         issuer: &DeviceKey,
-        role: Role,
-        (now, lasts): (WallTime, Duration),
+        invitation: Invitation,
         addresses: Vec<String>,
         rng: &mut dyn Rng,
     ) -> Self {
         let bearer = DeviceKey::generate(rng);
-        let expires = now + lasts;
-        let terms = Terms { space, issuer: issuer.id(), bearer: bearer.id(), role, expires };
+        let terms = Terms { space, issuer: issuer.id(), bearer: bearer.id(), invitation };
         let signature = issuer.sign(CERTIFICATE, &codec::encode(&terms));
         let certificate = Certificate { terms, signature };
         Self { certificate, bearer: *bearer.seed(), addresses }
@@ -193,14 +202,12 @@ impl JoinRequest {
         &self.certificate
     }
 
-    /// Countersigns the request, which lets the device in.
-    pub fn admit(self, member: &DeviceKey, now: WallTime) -> Admission {
-        let message = codec::encode(&(&self, member.id(), now));
-        let signature = member.sign(ADMISSION, &message);
-        Admission { request: self, witness: member.id(), at: now, signature }
-    }
-
-    fn verify(&self) -> Result<(), BadSignature> {
+    /// Checks that the issuer offered, the bearer key agrees and the device wants to. Whether the issuer is an admin,
+    /// and the offer still stands, is the roster's to say.
+    ///
+    /// # Errors
+    /// If a signature is not what it should be.
+    pub fn verify(&self) -> Result<(), BadSignature> {
         let message = request_bytes(&self.certificate, &self.device);
         self.certificate.verify()?;
         self.certificate.terms.bearer.verify(REQUEST, &message, &self.bearer)?;
@@ -212,48 +219,6 @@ fn request_bytes(certificate: &Certificate, device: &DeviceId) -> Vec<u8> {
     codec::encode(&(certificate, device))
 }
 
-/// A device's way into a space: its request, countersigned by a member with the time.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Admission {
-    request: JoinRequest,
-    witness: DeviceId,
-    at: WallTime,
-    signature: Signature,
-}
-
-impl Admission {
-    /// Who was let in.
-    pub fn device(&self) -> DeviceId {
-        self.request.device
-    }
-
-    /// By which admin's word, in which role.
-    pub fn certificate(&self) -> &Certificate {
-        &self.request.certificate
-    }
-
-    /// The member who countersigned.
-    pub fn witness(&self) -> DeviceId {
-        self.witness
-    }
-
-    /// When, by the clock of the member who countersigned.
-    pub fn at(&self) -> WallTime {
-        self.at
-    }
-
-    /// Checks all four signatures. Whether the issuer was an admin and the witness a member is the
-    /// roster's to say.
-    ///
-    /// # Errors
-    /// If one is not what it should be.
-    pub fn verify(&self) -> Result<(), BadSignature> {
-        self.request.verify()?;
-        let message = codec::encode(&(&self.request, self.witness, self.at));
-        self.witness.verify(ADMISSION, &message, &self.signature)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rand_chacha::ChaCha8Rng;
@@ -263,10 +228,15 @@ mod tests {
 
     fn ticket() -> Ticket {
         let issuer = DeviceKey::from_seed(&[1; 32]);
-        let term = (WallTime(0), Duration::from_secs(60));
+        let invitation = Invitation {
+            role: Role::Writer,
+            rank: None,
+            expires: WallTime(60_000),
+            seen: Frontier::default(),
+        };
         let addresses = vec!["/ip4/127.0.0.1/tcp/4001".to_owned()];
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        Ticket::issue(SpaceId([2; 32]), &issuer, Role::Writer, term, addresses, &mut rng)
+        Ticket::issue(SpaceId([2; 32]), &issuer, invitation, addresses, &mut rng)
     }
 
     #[test]
@@ -287,10 +257,9 @@ mod tests {
     #[test]
     fn a_request_is_the_joiners_own() {
         let (bob, eve) = (DeviceKey::from_seed(&[4; 32]), DeviceKey::from_seed(&[5; 32]));
-        let witness = DeviceKey::from_seed(&[6; 32]);
         let request = ticket().request(&bob);
-        assert!(request.clone().admit(&witness, WallTime(1)).verify().is_ok());
+        assert!(request.verify().is_ok());
         let stolen = JoinRequest { device: eve.id(), ..request };
-        assert!(stolen.admit(&witness, WallTime(1)).verify().is_err());
+        assert!(stolen.verify().is_err());
     }
 }

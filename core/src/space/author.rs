@@ -13,6 +13,7 @@ use crate::clock::{Now, SteadyTime};
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::log::{ChainHead, EntryKind, SegmentBuilder};
+use crate::roster::{Reach, Role};
 
 /// Edits this close to the last segment wait for one another and leave as one.
 const COALESCE: Duration = Duration::from_millis(2);
@@ -104,7 +105,7 @@ impl Space {
         now: Now,
         rng: &mut dyn Rng,
     ) -> Result<Authorship, NotAWriter> {
-        if !self.role().is_some_and(crate::roster::Role::writes) {
+        if !self.role().is_some_and(Role::writes) {
             return Err(NotAWriter);
         }
         Ok(self.chain_to_write(label, taken, now, rng))
@@ -151,7 +152,7 @@ impl Space {
     pub(super) fn add_to_roster(&mut self, payload: &[u8], context: &mut Context<'_>) {
         let taken = BTreeSet::new();
         let chain = self.chain_to_write(&Label::roster(), &taken, context.now, context.rng).chain;
-        self.add_entry(chain, EntryKind::ADMISSION, payload, context);
+        self.add_entry(chain, EntryKind::ROSTER, payload, context);
         self.seal_chain(chain, context);
     }
 
@@ -179,16 +180,20 @@ impl Space {
         rng: &mut dyn Rng,
     ) -> Authorship {
         let (me, document) = (self.me, label.document(&self.id));
-        let log = self.log(label);
+        self.log(label);
+        let log = &self.index[&document];
         let own = || log.chains.iter().filter(|(_, chain)| chain.author == me);
         let open = own().filter(|(_, chain)| chain.state == ChainState::Open).map(|(id, _)| id);
-        if let Some(chain) = open.chain(&log.begun).find(|id| !taken.contains(id)).copied() {
+        // Whoever was removed and is back goes on with a new chain: the old one ended where the removal says.
+        let whole = |id: &&ChainId| self.reach(document, &me, id) == Reach::Whole;
+        let free = open.chain(&log.begun).filter(whole).find(|id| !taken.contains(id));
+        if let Some(chain) = free.copied() {
             return self.authorship(chain, document, None);
         }
         let latest = own().max_by_key(|(_, chain)| chain.tip.time).map(|(id, _)| *id);
         let head = ChainHead::open(document, me, latest, now.wall, rng);
         let chain = head.id();
-        log.begun.insert(chain);
+        self.log(label).begun.insert(chain);
         self.authorship(chain, document, Some(head))
     }
 

@@ -6,11 +6,12 @@ use bincode::{Decode, Encode};
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::message::Refusal;
 use crate::codec::CodecError;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use crate::log::{ChainHead, Frontier, Segment, SegmentError, Tip};
-use crate::roster::{Admission, Genesis};
+use crate::roster::Genesis;
 
 /// Something to be done, in the order in which it was asked for.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub enum Notice {
     Progress,
     /// The roster says something new.
     Roster,
+    /// What this device [asked for](super::Space::petition) was refused.
+    Refused(Refusal),
     /// A document is here that was not here before.
     Document(DocumentId),
     /// A peer that is a member came or went, or a session with one changed its state.
@@ -113,8 +116,8 @@ pub enum PeerFault {
     /// It gave a document a name that does not fit its id, or is no name.
     #[error("it sent a document's name that is not that document's")]
     Label,
-    /// It put something else than an admission into the roster.
-    #[error("it put something into the roster that is no admission")]
+    /// It put something into the roster that does not belong there, or is too large.
+    #[error("it put something into the roster that does not belong there")]
     Roster,
     /// It speaks no version of the protocol that this device speaks.
     #[error(
@@ -185,8 +188,6 @@ pub enum Change {
 pub struct SpaceRecord {
     /// The space's beginning.
     pub genesis: Genesis,
-    /// The admissions shown by the member who let this device in, until the roster's log brings them.
-    pub admissions: Vec<Admission>,
 }
 
 /// Where a chain ends, as kept.

@@ -77,6 +77,9 @@ impl Space {
     ) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return };
         let receivers = |peer: &&DeviceId| {
+            if !self.may_read(peer, &first.document) {
+                return false;
+            }
             let Some(session) = self.sessions.get(*peer) else { return false };
             let brought = group.iter().all(|accepted| session.brought(accepted, **peer));
             session.is_live() && !brought
@@ -116,7 +119,9 @@ impl Space {
 
     fn group_message(&self, group: &[Arc<Accepted>], stretch: Stretch) -> Message {
         let document = group[0].document;
-        let segments: Vec<_> = group.iter().map(|accepted| (*accepted.segment).clone()).collect();
+        let segments = group.iter().map(|accepted| (*accepted.segment).clone());
+        let segments: Vec<_> =
+            segments.filter_map(|segment| self.counting(document, segment)).collect();
         let begins = segments.iter().any(|segment| segment.head().is_some());
         let label = begins.then(|| self.index.get(&document).map(|log| log.label.clone()));
         let label = label.flatten();

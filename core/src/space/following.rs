@@ -29,6 +29,8 @@ pub(super) struct Inbound {
     pub(super) asked: BTreeMap<DocumentId, SteadyTime>,
     /// Chains whose author may not write, as far as this device knows.
     pub(super) refused: BTreeMap<ChainId, DocumentId>,
+    /// Chains of which the peer has more than counts.
+    pub(super) barred: BTreeMap<ChainId, DocumentId>,
     /// What is to be acknowledged, once a batch is saved.
     unsaved: VecDeque<(u64, u64)>,
 }
@@ -146,6 +148,11 @@ impl Inbound {
         Self { received: followed, persisted: followed, head, ..Self::default() }
     }
 
+    /// Whether a chain is not taken from the peer as far as it goes, for want of a right.
+    pub(super) fn is_refused(&self, chain: &ChainId) -> bool {
+        self.refused.contains_key(chain) || self.barred.contains_key(chain)
+    }
+
     /// Whether all that the peer had when the session opened, or has offered since, is here.
     pub(super) fn is_caught_up(&self) -> bool {
         self.received >= self.head && self.offer.is_none()
@@ -154,11 +161,11 @@ impl Inbound {
     /// Strikes off what has arrived of the last offer; when nothing is missing, its stretch is received.
     pub(super) fn settle_offer(&mut self, index: &super::Index) {
         let Some(offer) = &mut self.offer else { return };
-        let refused = &self.refused;
+        let (refused, barred) = (&self.refused, &self.barred);
         offer.missing.retain(|document, frontier| {
-            let covers = |log: &super::DocumentLog| {
-                log.covers(frontier, |chain| refused.contains_key(chain))
-            };
+            let except =
+                |chain: &ChainId| refused.contains_key(chain) || barred.contains_key(chain);
+            let covers = |log: &super::DocumentLog| log.covers(frontier, except);
             !index.get(document).is_some_and(covers)
         });
         if offer.missing.is_empty() {

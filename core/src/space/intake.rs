@@ -6,21 +6,22 @@
 use std::collections::BTreeMap;
 
 use super::effect::{ChainState, Effect, Notice, PeerFault};
+use super::following::Inbound;
 use super::journal::Acceptance;
 use super::message::Segments;
 use super::{Context, Space};
 use crate::clock::WallTime;
-use crate::codec;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId};
-use crate::log::{EntryKind, Link, MAX_SEGMENT_BYTES, Segment, SegmentError, Tip};
-use crate::roster::{Admission, Role};
+use crate::identity::BadSignature;
+use crate::log::{EntryKind, Link, MAX_SEGMENT_BYTES, Point, Segment, SegmentError, Tip};
+use crate::roster::Reach;
 
 /// How many refused chains of one peer are remembered, to be asked for again.
 const MAX_REFUSED: usize = 1024;
 
-/// The largest entry of the roster's log, in bytes.
-const MAX_ADMISSION_BYTES: usize = 4096;
+/// The largest entry of the roster's log, in bytes: a removal names the ends of up to 14,000 chains.
+pub(super) const MAX_ROSTER_ENTRY_BYTES: usize = 1 << 20;
 
 /// Foreign segments that passed every check but the signature's, by chain; those of one chain all from
 /// one peer.
@@ -37,6 +38,8 @@ struct Staged {
     author: DeviceId,
     segment: Segment,
     tip: Tip,
+    /// What vouches for it, if not its signature: the roster says that the chain ends with this hash.
+    cut: Option<Point>,
     from: DeviceId,
 }
 
@@ -56,6 +59,8 @@ enum Fate {
     Gap,
     /// Its author may not write, as far as this device knows.
     Refused,
+    /// It does not count: its author was removed, or may not write any more.
+    Barred,
 }
 
 impl Space {
@@ -78,14 +83,11 @@ impl Space {
             self.settle_others(peer, chain, context);
             let fate = self.stage(peer, document, segment)?;
             complete &= fate != Fate::Gap;
-            let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-            match fate {
-                Fate::Refused if session.inbound.refused.len() < MAX_REFUSED => {
-                    session.inbound.refused.insert(chain, document);
-                }
-                Fate::Fine => _ = session.inbound.refused.remove(&chain),
-                Fate::Gap | Fate::Refused => {}
-            }
+            self.note_fate(peer, (document, chain), fate);
+        }
+        if self.is_roster(document) {
+            // What comes next is judged by it.
+            self.settle_intake(context);
         }
         self.forget_if_empty(document);
         match (complete, stretch) {
@@ -94,6 +96,49 @@ impl Space {
             (false, _) => self.ask_again(peer, document, context),
         }
         Ok(())
+    }
+
+    /// Takes in the roster's log, of which authors may be known only by what comes before.
+    pub(super) fn learn(
+        &mut self,
+        peer: DeviceId,
+        roster: Vec<Segment>,
+        context: &mut Context<'_>,
+    ) -> Result<(), PeerFault> {
+        let document = self.roster_document;
+        self.log(&Label::roster());
+        let mut waiting = roster;
+        loop {
+            let mut refused = Vec::new();
+            let count = waiting.len();
+            for segment in waiting {
+                self.settle_others(peer, segment.chain, context);
+                if self.stage(peer, document, segment.clone())? == Fate::Refused {
+                    refused.push(segment);
+                }
+                self.settle_intake(context);
+            }
+            if refused.is_empty() || refused.len() == count {
+                self.forget_if_empty(document);
+                return Ok(());
+            }
+            waiting = refused;
+        }
+    }
+
+    /// Remembers what was not taken, to be asked for again when the roster says something else.
+    fn note_fate(&mut self, peer: DeviceId, (document, chain): (DocumentId, ChainId), fate: Fate) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let Inbound { refused, barred, .. } = &mut session.inbound;
+        match fate {
+            Fate::Refused if refused.len() < MAX_REFUSED => _ = refused.insert(chain, document),
+            Fate::Barred if barred.len() < MAX_REFUSED => _ = barred.insert(chain, document),
+            Fate::Fine => {
+                refused.remove(&chain);
+                barred.remove(&chain);
+            }
+            Fate::Gap | Fate::Refused | Fate::Barred => {}
+        }
     }
 
     /// Checks the signatures of what was gathered, and takes it in.
@@ -151,9 +196,15 @@ impl Space {
         if self.chain(&document, &chain).is_some_and(|chain| chain.state == ChainState::Forked) {
             return Ok(Fate::Fine);
         }
-        if !self.may_write(document, &held.author) {
-            return Ok(Fate::Refused);
-        }
+        let cut = match self.reach(document, &held.author, &chain) {
+            Reach::Whole => None,
+            Reach::Upto(cut) if held.tip.number >= cut.number => return Ok(Fate::Barred),
+            Reach::Upto(cut) => Some(cut),
+            Reach::Nothing if self.roster.former(&held.author).is_some() => {
+                return Ok(Fate::Barred);
+            }
+            Reach::Nothing => return Ok(Fate::Refused),
+        };
         if segment.before().number > held.tip.number {
             return Ok(Fate::Gap);
         }
@@ -165,11 +216,16 @@ impl Space {
         if fresh.before().hash != held.tip.hash || written_here {
             return self.check_fork(document, &held, &fresh);
         }
-        if self.is_roster(document) && !holds_admissions_only(&fresh) {
+        if self.is_roster(document) && !belongs_in_roster(&fresh) {
             return Err(PeerFault::Roster);
         }
+        let (fresh, cut) = match cut {
+            Some(cut) => fresh.upto(cut)?,
+            None => (fresh, None),
+        };
         let tip = fresh.walk(held.tip.time)?;
-        let staged = Staged { document, author: held.author, segment: fresh, tip, from: peer };
+        let author = held.author;
+        let staged = Staged { document, author, segment: fresh, tip, cut, from: peer };
         self.intake.chains.entry(chain).or_default().push(staged);
         Ok(Fate::Fine)
     }
@@ -194,14 +250,18 @@ impl Space {
         Ok(Some(Held { document, author: head.device, tip }))
     }
 
-    fn may_write(&self, document: DocumentId, author: &DeviceId) -> bool {
-        // Every member countersigns, readers too.
-        let enough = if self.is_roster(document) { |_: Role| true } else { Role::writes };
-        self.roster.member(author).is_some_and(|member| enough(member.role))
+    /// How far somebody's chain counts in a document. In the roster, whoever was ever a member may speak: what of it
+    /// counts, the roster says.
+    pub(super) fn reach(&self, document: DocumentId, author: &DeviceId, chain: &ChainId) -> Reach {
+        match document == self.roster_document {
+            true if self.roster.knows(author) => Reach::Whole,
+            true => Reach::Nothing,
+            false => self.roster.reach(author, chain),
+        }
     }
 
     fn is_roster(&self, document: DocumentId) -> bool {
-        self.index.get(&document).is_some_and(|log| log.label.is_roster())
+        document == self.roster_document
     }
 
     /// A segment with nothing new: if it ends where the chain ends here, it must end in the same hash.
@@ -241,7 +301,7 @@ impl Space {
     fn settle_chain(&mut self, chain: ChainId, staged: Vec<Staged>, context: &mut Context<'_>) {
         for group in grouped(staged) {
             let last = group.last().expect("a group is never empty");
-            if last.segment.verify(&last.author, &last.tip).is_ok() {
+            if last.verify().is_ok() {
                 self.accept_joined(group, context);
                 continue;
             }
@@ -257,10 +317,9 @@ impl Space {
         mut group: Vec<Staged>,
         context: &mut Context<'_>,
     ) {
-        let verified = |staged: &Staged| staged.segment.verify(&staged.author, &staged.tip);
-        let bad = group.iter().position(|staged| verified(staged).is_err()).unwrap_or(0);
+        let bad = group.iter().position(|staged| staged.verify().is_err()).unwrap_or(0);
         let culprit = &group[bad];
-        if let Err(source) = verified(culprit) {
+        if let Err(source) = culprit.verify() {
             let fault = SegmentError::from(source).into();
             context.effects.push(Effect::Disconnect { peer: culprit.from, fault });
             // What it says of its feed counts no more.
@@ -276,15 +335,23 @@ impl Space {
     fn accept_joined(&mut self, group: Vec<Staged>, context: &mut Context<'_>) {
         let mut parts = group.into_iter();
         let Some(first) = parts.next() else { return };
-        let Staged { document, author, mut segment, mut tip, from } = first;
+        let Staged { document, author, mut segment, mut tip, from, .. } = first;
         for part in parts {
             segment.join(part.segment);
             tip = part.tip;
         }
-        let admissions = if self.is_roster(document) { admissions(&segment) } else { Vec::new() };
         let acceptance = Acceptance { document, author, segment, tip, origin: Some(from) };
         self.accept(acceptance, context);
-        self.take_admissions(admissions, context);
+    }
+}
+
+impl Staged {
+    /// Whether its author vouches for it, or the roster does.
+    fn verify(&self) -> Result<(), BadSignature> {
+        match self.cut {
+            Some(cut) if cut == self.tip.point() => Ok(()),
+            _ => self.segment.verify(&self.author, &self.tip),
+        }
     }
 }
 
@@ -306,17 +373,8 @@ fn grouped(staged: Vec<Staged>) -> Vec<Vec<Staged>> {
     groups
 }
 
-fn holds_admissions_only(segment: &Segment) -> bool {
+fn belongs_in_roster(segment: &Segment) -> bool {
     segment.entries().map_while(Result::ok).all(|(entry, _)| {
-        entry.kind == EntryKind::ADMISSION && entry.payload.len() <= MAX_ADMISSION_BYTES
+        entry.kind == EntryKind::ROSTER && entry.payload.len() <= MAX_ROSTER_ENTRY_BYTES
     })
-}
-
-/// The admissions in a segment of the roster's log.
-pub(super) fn admissions(segment: &Segment) -> Vec<Admission> {
-    let entries = segment.entries().map_while(Result::ok);
-    entries
-        .filter(|(entry, _)| entry.kind == EntryKind::ADMISSION)
-        .filter_map(|(entry, _)| codec::decode(entry.payload).ok())
-        .collect()
 }

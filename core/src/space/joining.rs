@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand_core::Rng;
+
 use super::effect::{Effect, PeerFault, SpaceRecord};
 use super::message::{Message, Refusal, Tag, tag};
-use super::{Event, Space};
+use super::{Context, Event, Space};
 use crate::clock::{Now, SteadyTime};
 use crate::id::{DeviceId, SpaceId};
 use crate::identity::DeviceKey;
-use crate::roster::{Admission, Genesis, Roster, Ticket};
+use crate::log::Segment;
+use crate::roster::{Genesis, Ticket};
 
 /// How often an unanswered request is made again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -53,14 +56,22 @@ impl Joining {
     }
 
     /// Takes an event. After [`Outcome::Joined`], the new space wants to hear of the connected peers.
-    pub fn handle(&mut self, event: Event, now: Now, effects: &mut Vec<Effect>) -> Outcome {
+    pub fn handle(
+        &mut self,
+        event: Event,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
         match event {
             Event::PeerUp { peer } => {
                 self.connected.insert(peer);
                 self.ask(peer, effects);
             }
             Event::PeerDown { peer } => _ = self.connected.remove(&peer),
-            Event::Frame { peer, frame } => return self.frame(peer, &frame, now, effects),
+            Event::Frame { peer, frame } => {
+                return self.frame(peer, &frame, &mut Context { now, rng, effects });
+            }
             Event::Tick if self.next <= now.steady => {
                 if let Some((_, refusal, since)) = &self.refused
                     && now.steady.since(*since) >= RETRY
@@ -81,26 +92,20 @@ impl Joining {
     }
 
     fn ask(&self, peer: DeviceId, effects: &mut Vec<Effect>) {
-        let frame = Message::Join(self.ticket.request(&self.key)).frame(self.tag);
+        let frame = Message::Join(Box::new(self.ticket.request(&self.key))).frame(self.tag);
         effects.push(Effect::Send { to: vec![peer], frame });
     }
 
-    fn frame(
-        &mut self,
-        peer: DeviceId,
-        frame: &[u8],
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) -> Outcome {
+    fn frame(&mut self, peer: DeviceId, frame: &[u8], context: &mut Context<'_>) -> Outcome {
         match Message::read(frame) {
-            Ok(Message::Welcome { genesis, admissions }) => {
-                self.welcome(genesis, admissions, effects)
+            Ok(Message::Welcome { genesis, roster }) => {
+                self.welcome(peer, *genesis, roster, context)
             }
-            Ok(Message::Refused(refusal)) => self.refused_by(peer, refusal, now),
+            Ok(Message::Refused(refusal)) => self.refused_by(peer, refusal, context.now),
             Ok(_) => Outcome::Waiting,
             Err(source) => {
                 let fault = PeerFault::Malformed { source };
-                effects.push(Effect::Disconnect { peer, fault });
+                context.effects.push(Effect::Disconnect { peer, fault });
                 Outcome::Waiting
             }
         }
@@ -113,24 +118,26 @@ impl Joining {
         if self.connected.is_subset(peers) { Outcome::Refused(refusal) } else { Outcome::Waiting }
     }
 
-    /// Believes nothing: the genesis must hash to the space's id, and the admissions must add up.
+    /// Believes nothing: the genesis must hash to the space's id, and the roster's log must add up.
     fn welcome(
         &self,
+        peer: DeviceId,
         genesis: Genesis,
-        admissions: Vec<Admission>,
-        effects: &mut Vec<Effect>,
+        roster: Vec<Segment>,
+        context: &mut Context<'_>,
     ) -> Outcome {
         if genesis.space() != self.space() || genesis.verify().is_err() {
             return Outcome::Waiting;
         }
-        let mut roster = Roster::new(genesis.clone());
-        for admission in admissions {
-            roster.take(admission);
-        }
-        if roster.member(&self.key.id()).is_none() {
+        let mut effects = Vec::new();
+        let mut inner = Context { now: context.now, rng: context.rng, effects: &mut effects };
+        let record = SpaceRecord { genesis };
+        let mut space = Space::enter(record, self.key.clone(), self.incarnation);
+        if space.learn(peer, roster, &mut inner).is_err() || space.role().is_none() {
             return Outcome::Waiting;
         }
-        let record = SpaceRecord { genesis, admissions: roster.admissions() };
-        Outcome::Joined(Box::new(Space::enter(record, self.key.clone(), self.incarnation, effects)))
+        space.journal.write(inner.effects);
+        context.effects.append(&mut effects);
+        Outcome::Joined(Box::new(space))
     }
 }

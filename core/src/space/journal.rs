@@ -150,8 +150,11 @@ impl Space {
         let accepted = Arc::new(Accepted { feed, document, segment: segment.clone(), tip, origin });
         self.journal.unwritten.push_back((self.journal.current(), accepted.clone()));
         self.journal.unsaved.push_back((self.journal.current(), accepted));
-        let arrival = Arrival { document, author, segment, tip, origin };
+        let arrival = Arrival { document, author, segment: segment.clone(), tip, origin };
         context.effects.push(Effect::Apply(arrival));
+        if document == self.roster_document {
+            self.take_roster(author, &segment, context);
+        }
     }
 
     /// The document's log, begun if need be.

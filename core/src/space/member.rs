@@ -1,15 +1,14 @@
-//! Who is talked to: every frame passes here first, and only members get past.
+//! Who is talked to: every frame passes here first, and only who is or was a member gets past.
 
-use super::effect::{Effect, Notice, PeerFault};
+use std::collections::BTreeSet;
+
+use super::effect::{Change, Effect, Notice, PeerFault, Position};
 use super::message::{Message, Refusal};
 use super::session::PATIENCE;
 use super::{Context, Space};
-use crate::codec;
-use crate::id::DeviceId;
-use crate::roster::{Admission, JoinRequest};
-
-/// More admissions than this are not looked at in one introduction.
-const MAX_ADMISSIONS: usize = 1024;
+use crate::id::{DeviceId, DocumentId};
+use crate::log::Segment;
+use crate::roster::{Act, JoinRequest};
 
 impl Space {
     pub(super) fn frame(&mut self, peer: DeviceId, frame: &[u8], context: &mut Context<'_>) {
@@ -31,13 +30,11 @@ impl Space {
     ) -> Result<(), PeerFault> {
         match message {
             Message::Join(request) => self.join(peer, request, context),
-            Message::Introduce(admissions) => self.introduced(peer, admissions, context),
+            Message::Introduce(roster) => return self.introduced(peer, roster, context),
             Message::Stranger => self.introduce(peer, context),
-            // Meant for somebody who is not in yet, and here from an earlier request.
-            Message::Welcome { .. } | Message::Refused(_) => {}
-            _ if self.roster.member(&peer).is_none() => {
-                self.send(peer, &Message::Stranger, context);
-            }
+            Message::Welcome { roster, .. } => return self.welcomed(peer, roster, context),
+            Message::Refused(refusal) => self.refused(refusal, context),
+            _ if !self.roster.knows(&peer) => self.send(peer, &Message::Stranger, context),
             message => return self.member_message(peer, message, context),
         }
         Ok(())
@@ -52,8 +49,14 @@ impl Space {
         self.open_session(peer, context);
         match message {
             Message::Open(open) => return self.on_open(peer, open, context),
-            Message::Changed(changed) => return self.changed(peer, changed, context),
+            Message::Changed(mut changed) => {
+                changed
+                    .documents
+                    .retain(|(label, _)| self.may_read(&peer, &label.document(&self.id)));
+                return self.changed(peer, changed, context);
+            }
             Message::Want(documents) => self.wanted(peer, documents),
+            Message::Segments(segments) if !self.may_read(&peer, &segments.document) => {}
             Message::Segments(segments) => return self.segments(peer, segments, context),
             Message::Position(stretch) => self.claim(peer, stretch),
             Message::Saved(upto) => self.on_saved(peer, upto, context),
@@ -63,21 +66,19 @@ impl Space {
     }
 
     /// Somebody holds a ticket.
-    fn join(&mut self, peer: DeviceId, request: JoinRequest, context: &mut Context<'_>) {
+    fn join(&mut self, peer: DeviceId, request: Box<JoinRequest>, context: &mut Context<'_>) {
         if request.device() != peer {
             return self.send(peer, &Message::Refused(Refusal::NotValid), context);
         }
         let held = self.roster.member(&peer).map(|member| member.role);
-        if held < Some(request.certificate().role()) {
-            let expired = request.certificate().expires() < context.now.wall;
-            let admission = request.admit(&self.key, context.now.wall);
-            if !self.roster.would_admit(&admission) {
+        let invitation = request.certificate().invitation();
+        if held < Some(invitation.role) {
+            let expired = invitation.expires < context.now.wall;
+            if self.act(Act::Admit(request), context).is_err() {
                 let refusal = if expired { Refusal::Expired } else { Refusal::NotValid };
                 return self.send(peer, &Message::Refused(refusal), context);
             }
             tracing::info!(space = %self.id.short(), peer = %peer.short(), "let somebody in");
-            self.add_to_roster(&codec::encode(&admission), context);
-            self.take_admissions(vec![admission], context);
         }
         self.joiners.insert(peer, self.journal.latest());
     }
@@ -88,9 +89,9 @@ impl Space {
         let ready: Vec<_> =
             self.joiners.extract_if(.., |_, batch| journal.is_saved(*batch)).collect();
         for (peer, _) in ready {
-            let genesis = self.roster.genesis().clone();
-            let admissions = self.roster.admissions();
-            self.send(peer, &Message::Welcome { genesis, admissions }, context);
+            let genesis = Box::new(self.roster.genesis().clone());
+            let roster = self.roster.segments();
+            self.send(peer, &Message::Welcome { genesis, roster }, context);
         }
     }
 
@@ -100,47 +101,70 @@ impl Space {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         if session.introduced.is_none_or(|at| now.since(at) >= PATIENCE) {
             session.introduced = Some(now);
-            let admissions = self.roster.admissions();
-            self.send(peer, &Message::Introduce(admissions), context);
+            let roster = self.roster.segments();
+            self.send(peer, &Message::Introduce(roster), context);
         }
     }
 
+    /// A stranger shows what let it in.
     fn introduced(
         &mut self,
         peer: DeviceId,
-        mut admissions: Vec<Admission>,
+        roster: Vec<Segment>,
         context: &mut Context<'_>,
-    ) {
-        admissions.truncate(MAX_ADMISSIONS);
-        admissions.retain(|admission| !self.roster.knows(admission));
-        self.take_admissions(admissions.clone(), context);
-        // The member who countersigned may have lost its entry: whoever learns it here keeps it for all.
-        for admission in admissions {
-            if self.roster.would_admit(&admission) {
-                self.add_to_roster(&codec::encode(&admission), context);
-            }
-        }
+    ) -> Result<(), PeerFault> {
+        self.learn(peer, roster, context)?;
         self.open_session(peer, context);
+        Ok(())
     }
 
-    /// Folds admissions into the roster; who became a member is talked to, and what was refused for want
-    /// of a role is asked for again.
-    pub(super) fn take_admissions(
+    /// Folds a segment of the roster's log, and does what follows from what it says.
+    pub(super) fn take_roster(
         &mut self,
-        admissions: Vec<Admission>,
+        author: DeviceId,
+        segment: &Segment,
         context: &mut Context<'_>,
     ) {
-        let mut changed = false;
-        for admission in admissions {
-            changed |= self.roster.take(admission);
-        }
-        if !changed {
+        let members: BTreeSet<_> = self.roster.members().map(|(device, _)| *device).collect();
+        if !self.roster.take([(author, segment)]) {
             return;
         }
         context.effects.push(Effect::Notify(Notice::Roster));
+        let joined: Vec<_> = self.roster.members().map(|(device, _)| *device).collect();
+        for device in joined.into_iter().filter(|device| !members.contains(device)) {
+            self.begin_again(device, context);
+        }
         for peer in self.connected.clone() {
             self.open_session(peer, context);
             self.ask_for_refused(peer, context);
         }
+    }
+
+    /// Somebody is a member who was not. What was passed over while they were none has to be looked at from the start:
+    /// theirs by this device, or if it is this device, everybody's.
+    fn begin_again(&mut self, device: DeviceId, context: &mut Context<'_>) {
+        if device != self.me {
+            self.acked.remove(&device);
+            if let Some(session) = self.sessions.get_mut(&device) {
+                session.outbound.begin_again(0);
+            }
+            return;
+        }
+        self.acked.clear();
+        for (peer, position) in std::mem::take(&mut self.seen) {
+            let position = Position { number: 0, ..position };
+            self.journal.add(Change::Seen { space: self.id, peer, position });
+        }
+        for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.sessions.remove(&peer);
+            self.open_session(peer, context);
+        }
+    }
+
+    /// Whether a peer may have a document. The roster is for whoever was ever let in, so that who was removed learns
+    /// of it; everything else is for members, and comes from members alone.
+    pub(super) fn may_read(&self, peer: &DeviceId, document: &DocumentId) -> bool {
+        let both = self.role().is_some() && self.roster.member(peer).is_some();
+        both || *document == self.roster_document && self.roster.knows(peer)
     }
 }

@@ -11,7 +11,7 @@ use crate::codec::{self, CodecError};
 use crate::document::Label;
 use crate::id::{DeviceId, DocumentId, Hash, SpaceId};
 use crate::log::{Frontier, Segment};
-use crate::roster::{Admission, Genesis, JoinRequest};
+use crate::roster::{Genesis, JoinRequest};
 
 /// The protocol version that this code speaks.
 pub const VERSION: u16 = 1;
@@ -52,12 +52,12 @@ pub(super) enum Message {
     Saved(u64),
     /// "I don't know you as a member."
     Stranger,
-    /// "These let me in."
-    Introduce(Vec<Admission>),
+    /// "This is the roster's log, which lets me in."
+    Introduce(Vec<Segment>),
     /// "Let me in."
-    Join(JoinRequest),
-    /// "You are in. This is how the space began, and who is in it."
-    Welcome { genesis: Genesis, admissions: Vec<Admission> },
+    Join(Box<JoinRequest>),
+    /// "You are in. This is how the space began, and the roster's log."
+    Welcome { genesis: Box<Genesis>, roster: Vec<Segment> },
     /// "You can't come in."
     Refused(Refusal),
 }
@@ -104,9 +104,9 @@ pub enum Refusal {
     /// The ticket's time is over, by the clock of the member who was asked.
     #[error("the ticket has expired: ask for a new one")]
     Expired,
-    /// It was not issued by somebody whom the member knows as an admin, or it is forged.
+    /// It was not issued by somebody whom the member knows as an admin, was closed, or is forged.
     #[error(
-        "the ticket was not issued by an admin of the space, as far as the member who was asked knows"
+        "the ticket does not count, as far as the member who was asked knows: it was closed, or not issued by an admin"
     )]
     NotValid,
 }

@@ -3,14 +3,17 @@
 //! The feed's number says which documents changed; frontiers of those say what is missing. So "nothing new"
 //! costs one number, and what a peer got from somebody else is not sent again.
 
+use std::collections::BTreeSet;
+
 use super::effect::{Effect, PeerFault};
 use super::following::Offer;
 use super::message::{Changed, Message, Segments, Stretch};
 use super::session::{Mode, PATIENCE};
 use super::{Context, Space};
 use crate::document::Label;
-use crate::id::{DeviceId, DocumentId};
-use crate::log::{Frontier, Segment};
+use crate::id::{ChainId, DeviceId, DocumentId};
+use crate::log::{Frontier, Point, Segment};
+use crate::roster::Reach;
 
 /// How many documents one offer names at the most.
 const OFFERED_DOCUMENTS: usize = 256;
@@ -64,7 +67,7 @@ impl Space {
     fn offer(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         let Some(session) = self.sessions.get(&peer) else { return };
         let from = session.outbound.told;
-        let Some(changed) = self.changed_since(from) else {
+        let Some(changed) = self.changed_since(from, peer) else {
             self.go_live(peer, context);
             return;
         };
@@ -77,20 +80,39 @@ impl Space {
 
     /// The next documents that changed behind `from`, in the order of the feed; nothing if none did. Only
     /// what is saved is advertised.
-    fn changed_since(&self, from: u64) -> Option<Changed> {
-        let mut changed: Vec<_> = self.index.values().filter(|log| log.saved_feed > from).collect();
-        changed.sort_unstable_by_key(|log| log.saved_feed);
+    fn changed_since(&self, from: u64, peer: DeviceId) -> Option<Changed> {
+        let changed = self.index.iter().filter(|(_, log)| log.saved_feed > from);
+        let changed = changed.filter(|(document, _)| self.may_read(&peer, document));
+        let mut changed: Vec<_> = changed.collect();
+        changed.sort_unstable_by_key(|(_, log)| log.saved_feed);
         let mut chains = 0;
-        let page = changed.iter().take(OFFERED_DOCUMENTS).take_while(|log| {
+        let page = changed.iter().take(OFFERED_DOCUMENTS).take_while(|(_, log)| {
             chains += log.chains.len();
             chains == log.chains.len() || chains <= OFFERED_CHAINS
         });
         let page: Vec<_> = page.collect();
-        let last = page.last()?.saved_feed;
+        let last = page.last()?.1.saved_feed;
         let upto = if page.len() == changed.len() { self.journal.feed().saved } else { last };
-        let documents =
-            page.into_iter().map(|log| (log.label.clone(), log.saved_frontier())).collect();
+        let offered = |(document, log): &(&DocumentId, &super::DocumentLog)| {
+            (log.label.clone(), self.offered_frontier(**document, log))
+        };
+        let documents = page.into_iter().map(offered).collect();
         Some(Changed { stretch: Stretch { from, upto }, documents })
+    }
+
+    /// What is saved of a document and counts.
+    fn offered_frontier(&self, document: DocumentId, log: &super::DocumentLog) -> Frontier {
+        let counts = |(id, point): (&ChainId, &Point)| match self.reach(
+            document,
+            &log.chains.get(id)?.author,
+            id,
+        ) {
+            Reach::Whole => Some((*id, *point)),
+            Reach::Upto(cut) if cut.number < point.number => Some((*id, cut)),
+            Reach::Upto(_) => Some((*id, *point)),
+            Reach::Nothing => None,
+        };
+        log.saved_frontier().iter().filter_map(counts).collect()
     }
 
     /// A peer says what changed at its end: answer with what is missing of it here.
@@ -107,7 +129,7 @@ impl Space {
             session.inbound.settle_offer(&self.index);
         }
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        let refused = &session.inbound.refused;
+        let inbound = &session.inbound;
         let (mut missing, mut want) = (Vec::new(), Vec::new());
         for (label, offered) in documents {
             if !label.is_sound() {
@@ -115,9 +137,8 @@ impl Space {
             }
             let document = label.document(&self.id);
             let log = self.index.get(&document);
-            let covers = |log: &super::DocumentLog| {
-                log.covers(&offered, |chain| refused.contains_key(chain))
-            };
+            let covers =
+                |log: &super::DocumentLog| log.covers(&offered, |chain| inbound.is_refused(chain));
             if !log.is_some_and(covers) {
                 let held = log.map(|log| log.frontier_for(&offered)).unwrap_or_default();
                 want.push((document, held));
@@ -137,6 +158,8 @@ impl Space {
 
     /// A peer says what it holds of documents that it wants more of.
     pub(super) fn wanted(&mut self, peer: DeviceId, documents: Vec<(DocumentId, Frontier)>) {
+        let readable = |document: &DocumentId| self.may_read(&peer, document);
+        let documents: Vec<_> = documents.into_iter().filter(|(id, _)| readable(id)).collect();
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         let outbound = &mut session.outbound;
         for (document, held) in documents {
@@ -163,14 +186,15 @@ impl Space {
         more: bool,
         context: &mut Context<'_>,
     ) {
+        let readable = self.may_read(&peer, &document);
         let Some(log) = self.index.get(&document) else { return };
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        session.outbound.reading = false;
         // What the store shows already may not have been written yet; it will be sent when it is.
         segments.retain(|segment| {
             let written = log.chains.get(&segment.chain).map_or(0, |chain| chain.written);
-            segment.last() <= written
+            readable && segment.last() <= written
         });
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.outbound.reading = false;
         let queue = &mut session.outbound.queue;
         if let Some((_, held)) = queue.pop_front_if(|(front, _)| *front == document)
             && more
@@ -178,11 +202,25 @@ impl Space {
         {
             queue.push_front((document, with(held, &segments)));
         }
+        let counting = segments.into_iter().filter_map(|segment| self.counting(document, segment));
+        let segments: Vec<_> = counting.collect();
         if !segments.is_empty() {
             let begins = segments.iter().any(|segment| segment.head().is_some());
-            let label = begins.then(|| log.label.clone());
+            let label = self.index.get(&document).filter(|_| begins).map(|log| log.label.clone());
             let message = Segments { document, label, segments, stretch: None };
             self.send(peer, &Message::Segments(message), context);
+        }
+    }
+
+    /// What of a segment counts. The rest, of somebody who was removed, does not travel.
+    pub(super) fn counting(&self, document: DocumentId, segment: Segment) -> Option<Segment> {
+        let author = self.chain(&document, &segment.chain)?.author;
+        match self.reach(document, &author, &segment.chain) {
+            Reach::Whole => Some(segment),
+            Reach::Upto(cut) if segment.before().number < cut.number => {
+                segment.upto(cut).ok().map(|(segment, _)| segment)
+            }
+            Reach::Upto(_) | Reach::Nothing => None,
         }
     }
 
@@ -209,8 +247,10 @@ impl Space {
     /// Asks again for what was refused because its author was not known to be a writer.
     pub(super) fn ask_for_refused(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        let refused = session.inbound.refused.values();
-        let documents: std::collections::BTreeSet<_> = refused.copied().collect();
+        let inbound = &mut session.inbound;
+        let barred = std::mem::take(&mut inbound.barred);
+        let refused = inbound.refused.values().copied();
+        let documents: BTreeSet<_> = refused.chain(barred.into_values()).collect();
         if !documents.is_empty() {
             let want = documents.into_iter().map(|id| (id, self.frontier(&id))).collect();
             self.send(peer, &Message::Want(want), context);

@@ -131,13 +131,14 @@ impl Space {
         }
     }
 
-    /// Opens a session with a connected member that has none.
+    /// Opens a session with a connected device that has none, if it is or was a member.
     pub(super) fn open_session(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         let connected = self.connected.contains(&peer) && !self.sessions.contains_key(&peer);
-        if connected && peer != self.me && self.roster.member(&peer).is_some() {
+        if connected && peer != self.me && self.roster.knows(&peer) {
             let began = self.journal.feed().accepted;
             self.sessions.insert(peer, Session::new(context.now.steady, began));
             self.send_open(peer, false, context);
+            self.press(peer, context);
             context.effects.push(Effect::Notify(Notice::Peers));
         }
     }
@@ -162,10 +163,10 @@ impl Space {
         if session.theirs.replace(head.incarnation) != Some(head.incarnation) {
             session.inbound = Inbound::at(followed, head.number);
         }
-        if matches!(session.outbound.mode, Mode::Unopened) {
-            let saved = theirs.map_or(0, |seen| seen.number);
-            session.outbound.told = saved;
-            session.outbound.mode = Mode::Behind;
+        let saved = theirs.map_or(0, |seen| seen.number);
+        // Whoever says that they have less than they said begins again: they were let in anew.
+        if matches!(session.outbound.mode, Mode::Unopened) || saved < session.outbound.acked {
+            session.outbound.begin_again(saved);
             self.on_saved(peer, saved, context);
         }
         if !heard {
@@ -236,6 +237,13 @@ impl Space {
 }
 
 impl Outbound {
+    /// Goes on from a place in the feed up to which the peer has everything.
+    pub(super) fn begin_again(&mut self, from: u64) {
+        (self.told, self.acked) = (from, 0);
+        self.queue.clear();
+        self.mode = Mode::Behind;
+    }
+
     /// More was told. The peer's time to acknowledge begins, if it had acknowledged all before.
     pub(super) fn advance(&mut self, told: u64, now: SteadyTime) {
         if self.told == self.acked {

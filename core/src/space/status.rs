@@ -3,7 +3,7 @@
 use super::session::Mode;
 use super::{DocumentLog, Space};
 use crate::id::{DeviceId, DocumentId, SpaceId};
-use crate::roster::Role;
+use crate::roster::{Former, Role};
 
 /// How a space stands on this device.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -14,6 +14,8 @@ pub struct SpaceStatus {
     pub name: String,
     /// What this device may do in it; nothing if it is no member.
     pub role: Option<Role>,
+    /// By whom and when this device was removed, if it was.
+    pub removed: Option<Former>,
     /// The other members, connected or not.
     pub peers: Vec<PeerStatus>,
     /// The documents, by name.
@@ -84,6 +86,7 @@ impl Space {
             space: self.id,
             name: self.name().to_owned(),
             role: self.role(),
+            removed: self.roster.former(&self.me).copied(),
             peers: peers.collect(),
             documents,
         }

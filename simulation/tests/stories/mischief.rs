@@ -10,11 +10,12 @@ use driftline_core::id::SpaceId;
 use driftline_core::identity::DeviceKey;
 use driftline_core::log::{ChainHead, EntryKind, Frontier, Link, Segment, SegmentBuilder, Tip};
 use driftline_core::roster::Role;
-use driftline_core::space::{SpaceRecord, tag};
+use driftline_core::space::{Change, SpaceRecord, tag};
 use driftline_simulation::disk::Disk;
 use driftline_simulation::network::Pair;
 use driftline_simulation::story::{NOTES, Net, Person, label};
 use driftline_simulation::trace::Mark;
+use driftline_storage::Record;
 
 const ALICE: (&str, Role) = ("alice", Role::Admin);
 const BOB: (&str, Role) = ("bob", Role::Writer);
@@ -158,9 +159,9 @@ fn a_stranger_gets_nothing() {
     // A stranger who has got hold of the space's record, but was never let in.
     let stranger = net.world(|world| {
         let genesis = world.devices[alice.who].space().unwrap().roster().genesis().clone();
-        let record = SpaceRecord { genesis, admissions: Vec::new() };
+        let record = Record::Core(Change::Space(SpaceRecord { genesis }));
         let who = world.add("stranger", Disk::default(), None);
-        driftline_simulation::scenario::store_space(world, who, &record);
+        driftline_simulation::scenario::store_space(world, who, &[record]);
         world.start(who);
         who
     });

@@ -11,7 +11,7 @@ use driftline_core::document::Label;
 use driftline_core::id::DeviceId;
 use driftline_core::identity::DeviceKey;
 use driftline_core::log::Segment;
-use driftline_core::roster::Genesis;
+use driftline_core::roster::{Genesis, Invitation};
 use driftline_core::space::{
     Authorship, Change, Effect, Event, Joining, Outcome, PeerState, Space, TAG_BYTES, tag_of,
 };
@@ -57,6 +57,7 @@ impl Peer {
         let (network, mut events) = network(&key).await;
         network.remember(None, addresses);
         let mut joining = Joining::new(ticket.clone(), key.clone(), [seed; 16]);
+        let mut rng = StdRng::seed_from_u64(3);
         let mut peers = BTreeSet::new();
         loop {
             let Some(event) = events.recv().await else { panic!("the network ended") };
@@ -69,7 +70,7 @@ impl Peer {
                 _ => continue,
             };
             let mut effects = Vec::new();
-            let outcome = joining.handle(event, Now::default(), &mut effects);
+            let outcome = joining.handle(event, Now::default(), &mut rng, &mut effects);
             for effect in effects.extract_if(.., |effect| matches!(effect, Effect::Send { .. })) {
                 let Effect::Send { to, frame } = effect else { continue };
                 to.iter().for_each(|peer| _ = network.send(*peer, frame.clone()));
@@ -112,8 +113,10 @@ impl Peer {
         let listening = self.network.listen_addresses().into_iter();
         let addresses = listening.filter_map(|address| address.with_p2p(own).ok());
         let addresses = addresses.map(|address| address.to_string()).collect();
-        let term = (WallTime(0), Duration::from_secs(1 << 40));
-        Ticket::issue(self.space.id(), &self.key, role, term, addresses, &mut self.rng)
+        let expires = WallTime(u64::MAX);
+        let seen = self.space.roster().heads();
+        let invitation = Invitation { role, rank: None, expires, seen };
+        Ticket::issue(self.space.id(), &self.key, invitation, addresses, &mut self.rng)
     }
 
     /// The chain on which it writes into a document.

@@ -12,7 +12,10 @@ use crate::cli::request::Join;
 
 pub(super) async fn join(device: &Device, request: &Join, speaker: &Speaker) -> Result<(), Error> {
     let ticket: Ticket = request.ticket.parse().map_err(SpaceError::from)?;
-    if let Some(space) = device.space(ticket.space()).await? {
+    let wanted = ticket.certificate().invitation().role;
+    if let Some(space) = device.space(ticket.space()).await?
+        && space.status().await?.role >= Some(wanted)
+    {
         return joined(&space, true, speaker).await;
     }
     let timeout = request.timeout;

@@ -1,6 +1,6 @@
 //! The device itself, `space` and `invite`.
 
-use driftline::{Device, Invitation};
+use driftline::{Device, Invitation, Space, Ticket};
 
 use super::find;
 use crate::cli::error::{Error, SpaceError};
@@ -33,15 +33,29 @@ pub(super) async fn invite(
     speaker: &Speaker,
 ) -> Result<(), Error> {
     let space = find::space(device, &request.space).await?;
-    let invitation = Invitation { role: request.role, lasts: request.expires };
+    if let Some(ticket) = &request.close {
+        return close(&space, ticket, speaker).await;
+    }
+    let (role, rank) = (request.role, request.rank.clone());
+    let invitation = Invitation { role, rank, lasts: request.expires };
     let ticket = space.invite(invitation).await.map_err(SpaceError::from)?;
     if ticket.addresses().is_empty() {
         let note = "the ticket names no address, because this device listens on none: \
                     start `driftline run` first, and invite again";
         speaker.note(note).await;
     }
-    let expires = ticket.certificate().expires().0;
-    let (space, role) = (space.id(), request.role);
+    let expires = ticket.certificate().invitation().expires.0;
+    let space = space.id();
     speaker.report(Report::Ticket { ticket: ticket.to_string(), space, role, expires }).await;
+    Ok(())
+}
+
+async fn close(space: &Space, ticket: &str, speaker: &Speaker) -> Result<(), Error> {
+    let ticket: Ticket = ticket.parse().map_err(SpaceError::from)?;
+    if ticket.space() != space.id() {
+        return Err(SpaceError::OtherSpace { space: ticket.space() }.into());
+    }
+    space.close_ticket(&ticket).await.map_err(SpaceError::from)?;
+    speaker.report(Report::TicketClosed { space: space.id() }).await;
     Ok(())
 }

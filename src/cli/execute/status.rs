@@ -32,10 +32,11 @@ pub(super) async fn status(
 }
 
 fn space_report(status: SpaceStatus, connections: &Connections) -> report::Space {
-    let SpaceStatus { space, name, role, peers, documents } = status;
+    let SpaceStatus { space, name, role, removed, peers, documents } = status;
+    let removed = removed.map(|former| report::Removal { by: former.by, at: former.at.0 });
     let peers = peers.into_iter().map(|peer| peer_report(&peer, connections)).collect();
     let documents = documents.into_iter().map(document_report).collect();
-    report::Space { space, name, role, peers, documents }
+    report::Space { space, name, role, removed, peers, documents }
 }
 
 fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {

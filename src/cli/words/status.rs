@@ -2,6 +2,7 @@
 
 use owo_colors::{OwoColorize, Stream, Style};
 
+use super::change::time;
 use super::count;
 use crate::cli::report::{Document, Peer, Space, State, Status};
 
@@ -20,6 +21,11 @@ fn space(space: &Space) -> String {
     let role = space.role.map_or("no member any more", |role| role.name());
     let name = paint(&space.name, Style::new().bold());
     let mut words = format!("\n{name} ({role})  {}\n", space.space);
+    if let Some(removal) = &space.removed {
+        let (by, at) = (removal.by.short(), time(removal.at));
+        let removed = format!("this device was removed by {by} at {at}");
+        words += &format!("  {}\n", paint(&removed, Style::new().red()));
+    }
     for peer in &space.peers {
         words += &format!("  {}\n", self::peer(peer));
     }

@@ -67,7 +67,7 @@ fn an_own_chain_from_before_a_loss_stays_retired() {
     let mut foreign = Author::new(label.document(&space), 2);
 
     let store = open(folder.path(), Some("monday"), 1);
-    let record = SpaceRecord { genesis, admissions: Vec::new() };
+    let record = SpaceRecord { genesis };
     store.append(&[Change::Space(record).into()]).unwrap();
     store.append(&[Change::Document { space, label }.into()]).unwrap();
     store.append(&old.write(&[b"before".to_vec()])).unwrap();

@@ -106,5 +106,5 @@ fn space(name: &str, seed: u8) -> SpaceRecord {
     let creator = DeviceKey::from_seed(&[seed; 32]);
     let mut rng = ChaCha8Rng::seed_from_u64(seed.into());
     let genesis = Genesis::new(name, &creator, WallTime(5), &mut rng);
-    SpaceRecord { genesis, admissions: Vec::new() }
+    SpaceRecord { genesis }
 }

@@ -1,0 +1,154 @@
+//! Who is in the space, by all that is known.
+
+use super::entry::RosterEntry;
+use super::evidence::Evidence;
+use super::fold::{Deed, Former, Member, Outcome, fold};
+use super::{Act, Genesis, JoinRequest};
+use crate::clock::WallTime;
+use crate::id::{ChainId, DeviceId};
+use crate::log::{Frontier, Point, Segment};
+
+/// Who is in the space, and the log that says so.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    genesis: Genesis,
+    evidence: Evidence,
+    outcome: Outcome,
+}
+
+/// How far a chain counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All of it.
+    Whole,
+    /// Up to this entry: its author was removed, or may not write any more.
+    Upto(Point),
+    /// Not at all.
+    Nothing,
+}
+
+impl Roster {
+    /// The roster of a space that has only its creator.
+    pub fn new(genesis: Genesis) -> Self {
+        let evidence = Evidence::new(genesis.space());
+        let mut roster = Self { genesis, evidence, outcome: Outcome::default() };
+        roster.fold();
+        roster
+    }
+
+    /// The space's beginning.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The member's standing, or nothing if it is not one.
+    pub fn member(&self, device: &DeviceId) -> Option<&Member> {
+        self.outcome.members.get(device)
+    }
+
+    /// All members.
+    pub fn members(&self) -> impl Iterator<Item = (&DeviceId, &Member)> {
+        self.outcome.members.iter()
+    }
+
+    /// All who were members and are none any more.
+    pub fn formers(&self) -> impl Iterator<Item = (&DeviceId, &Former)> {
+        self.outcome.former.iter()
+    }
+
+    /// How somebody who was a member came not to be one any more.
+    pub fn former(&self, device: &DeviceId) -> Option<&Former> {
+        self.outcome.former.get(device)
+    }
+
+    /// Whether somebody is or was a member. They may read the roster, and have written it.
+    pub fn knows(&self, device: &DeviceId) -> bool {
+        self.member(device).is_some() || self.former(device).is_some()
+    }
+
+    /// How far a chain of documents counts.
+    pub fn reach(&self, author: &DeviceId, chain: &ChainId) -> Reach {
+        let writes = self.member(author).is_some_and(|member| member.role.writes());
+        match self.outcome.cuts.get(chain) {
+            // Also when its author is back: they go on with a new one.
+            Some(point) => Reach::Upto(*point),
+            None if writes => Reach::Whole,
+            None => Reach::Nothing,
+        }
+    }
+
+    /// Takes in segments of the roster's log, each of which follows what is held of its chain; says whether anything
+    /// that the roster says has changed.
+    pub fn take<'a>(
+        &mut self,
+        segments: impl IntoIterator<Item = (DeviceId, &'a Segment)>,
+    ) -> bool {
+        let mut fresh = false;
+        for (author, segment) in segments {
+            fresh |= self.evidence.take(author, segment);
+        }
+        fresh && self.evidence.place() && self.fold()
+    }
+
+    /// An entry by whoever knows what this roster does.
+    pub fn entry(&self, act: Act) -> RosterEntry {
+        RosterEntry { seen: self.heads(), act }
+    }
+
+    /// The ends of the roster's log: together they name all that is known.
+    pub fn heads(&self) -> Frontier {
+        self.evidence.heads()
+    }
+
+    /// The whole log, for somebody who has none of it. Who vouches comes before whom they vouch for.
+    pub fn segments(&self) -> Vec<Segment> {
+        self.evidence.segments()
+    }
+
+    /// Whether the request would count, were `member` to countersign it now.
+    pub fn would_admit(&self, request: &JoinRequest, member: DeviceId, now: WallTime) -> bool {
+        let ours = request.certificate().space() == self.genesis.space();
+        ours && request.verify().is_ok() && {
+            let wanted = request.certificate().invitation().role;
+            let after = self.after(member, now, Act::Admit(Box::new(request.clone())));
+            after.members.get(&request.device()).is_some_and(|member| member.role >= wanted)
+        }
+    }
+
+    /// Whether `member` may do that now.
+    pub fn permits(&self, member: DeviceId, now: WallTime, act: &Act) -> bool {
+        let admin = self.member(&member).is_some_and(|member| member.role == super::Role::Admin);
+        let subject = act.subject().is_none_or(|device| self.member(&device).is_some());
+        let leaves = matches!(act, Act::Remove { device, .. } if *device == member);
+        match act {
+            Act::Admit(request) => self.would_admit(request, member, now),
+            Act::Appoint { .. } | Act::Remove { .. } | Act::Close { .. } => {
+                subject && (admin || leaves)
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// What the roster would say after one more deed.
+    fn after(&self, author: DeviceId, at: WallTime, act: Act) -> Outcome {
+        let past = self.evidence.past_of(&self.heads()).unwrap_or_default();
+        // Nobody can have this chain: its number comes behind every other.
+        let (chain, number) = (ChainId([0; 32]), u64::MAX);
+        let deed = Deed { chain, number, author, at, past: past.into(), act };
+        let deeds: Vec<_> = self.evidence.deeds().iter().cloned().chain([deed]).collect();
+        fold(&self.genesis, &deeds, &|seen| self.evidence.past_of(seen))
+    }
+
+    /// Says whether the outcome is another.
+    fn fold(&mut self) -> bool {
+        let past_of = |seen: &Frontier| self.evidence.past_of(seen);
+        let outcome = fold(&self.genesis, self.evidence.deeds(), &past_of);
+        let changed = outcome != self.outcome;
+        self.outcome = outcome;
+        changed
+    }
+}

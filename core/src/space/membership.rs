@@ -1,0 +1,143 @@
+//! Changing who may do what.
+
+use rand_core::Rng;
+use thiserror::Error;
+
+use super::effect::{Effect, Notice, PeerFault};
+use super::message::{Message, Refusal};
+use super::{Context, Space};
+use crate::clock::Now;
+use crate::codec;
+use crate::id::DeviceId;
+use crate::log::{Frontier, Segment};
+use crate::roster::{Act, JoinRequest, Rank, Role, Ticket};
+
+/// This device may not do that to the roster, or it makes no sense: the subject is no member, say.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("this device may not do that: only an admin may, and only to a member")]
+pub struct NotPermitted;
+
+impl Space {
+    /// Countersigns a request: lets its device in.
+    ///
+    /// # Errors
+    /// If the ticket does not count, or this device is no member.
+    pub fn admit(
+        &mut self,
+        request: JoinRequest,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NotPermitted> {
+        self.act(Act::Admit(Box::new(request)), &mut Context { now, rng, effects })
+    }
+
+    /// Gives a member another role or rank. What somebody who may not write any more has written counts as far as
+    /// this device has it.
+    ///
+    /// # Errors
+    /// If this device is no admin, or the other no member.
+    pub fn appoint(
+        &mut self,
+        device: DeviceId,
+        (role, rank): (Role, Option<Rank>),
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NotPermitted> {
+        let cuts = if role.writes() { Frontier::default() } else { self.ends_of(&device) };
+        let act = Act::Appoint { device, role, rank, cuts };
+        self.act(act, &mut Context { now, rng, effects })
+    }
+
+    /// Removes a member; or leaves, if it is this device. What they have written counts as far as this device has it.
+    ///
+    /// # Errors
+    /// If this device is no admin, or the other no member.
+    pub fn remove(
+        &mut self,
+        device: DeviceId,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NotPermitted> {
+        let act = Act::Remove { device, cuts: self.ends_of(&device) };
+        self.act(act, &mut Context { now, rng, effects })
+    }
+
+    /// Closes a ticket: nobody is let in with it any more. Whoever is in stays in.
+    ///
+    /// # Errors
+    /// If this device is no admin.
+    pub fn close_ticket(
+        &mut self,
+        bearer: DeviceId,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NotPermitted> {
+        self.act(Act::Close { bearer }, &mut Context { now, rng, effects })
+    }
+
+    /// Asks everybody who is or gets connected to be let in with a ticket: for a device that was removed, or may do
+    /// less than the ticket offers. The answer is [`Notice::Roster`], or [`Notice::Refused`].
+    pub fn petition(
+        &mut self,
+        ticket: &Ticket,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.petition = Some(ticket.request(&self.key));
+        let context = &mut Context { now, rng, effects };
+        for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.press(peer, context);
+        }
+    }
+
+    /// Shows a peer what this device asks for, if it does.
+    pub(super) fn press(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+        if let Some(request) = self.petition.clone() {
+            self.send(peer, &Message::Join(Box::new(request)), context);
+        }
+    }
+
+    /// A member says that this device is in.
+    pub(super) fn welcomed(
+        &mut self,
+        peer: DeviceId,
+        roster: Vec<Segment>,
+        context: &mut Context<'_>,
+    ) -> Result<(), PeerFault> {
+        match self.petition.take() {
+            Some(_) => self.learn(peer, roster, context),
+            // Here from an earlier request.
+            None => Ok(()),
+        }
+    }
+
+    /// A member says that this device's ticket does not count.
+    pub(super) fn refused(&mut self, refusal: Refusal, context: &mut Context<'_>) {
+        if self.petition.take().is_some() {
+            context.effects.push(Effect::Notify(Notice::Refused(refusal)));
+        }
+    }
+
+    /// Does something to the roster, if this device may.
+    pub(super) fn act(&mut self, act: Act, context: &mut Context<'_>) -> Result<(), NotPermitted> {
+        if !self.roster.permits(self.me, context.now.wall, &act) {
+            return Err(NotPermitted);
+        }
+        let entry = self.roster.entry(act);
+        self.add_to_roster(&codec::encode(&entry), context);
+        Ok(())
+    }
+
+    /// Where somebody's chains end in all documents, as this device has them.
+    fn ends_of(&self, device: &DeviceId) -> Frontier {
+        let documents = self.index.iter().filter(|(id, _)| **id != self.roster_document);
+        let chains = documents.flat_map(|(_, log)| &log.chains);
+        let theirs = chains.filter(|(_, chain)| chain.author == *device);
+        theirs.map(|(id, chain)| (*id, chain.tip.point())).collect()
+    }
+}

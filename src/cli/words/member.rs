@@ -1,0 +1,34 @@
+//! Members, a line each.
+
+use driftline::{Rank, Role};
+use owo_colors::{OwoColorize, Stream};
+
+use super::change::time;
+use crate::cli::report::{FormerMember, Member};
+
+pub(super) fn list(members: &[Member], former: &[FormerMember]) -> String {
+    let members = members.iter().map(|member| {
+        let who = if member.you { " (this device)" } else { "" };
+        let standing = standing(member.role, member.rank.as_ref());
+        let standing = standing.if_supports_color(Stream::Stdout, |text| text.green()).to_string();
+        format!("{}  {standing} since {}{who}\n", member.device, time(member.since))
+    });
+    let former = former.iter().map(|former| {
+        let how = if former.by == former.device {
+            "left".to_owned()
+        } else {
+            format!("removed by {}", former.by.short())
+        };
+        let line = format!("{}  {how} at {}", former.device, time(former.at));
+        format!("{}\n", line.if_supports_color(Stream::Stdout, |text| text.dimmed()))
+    });
+    members.chain(former).collect()
+}
+
+/// A role and a rank, in words.
+pub(super) fn standing(role: Role, rank: Option<&Rank>) -> String {
+    match rank {
+        Some(rank) => format!("{} of rank {rank}", role.name()),
+        None => role.name().to_owned(),
+    }
+}
