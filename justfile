@@ -31,6 +31,15 @@ deny:
 simulate N:
     cargo run --release -p driftline-simulation -- --seeds {{N}}
 
+# Throws hostile bytes at what reads them, for as long as you let it (needs cargo-fuzz and nightly):
+# update, state_vector, presence or apply
+fuzz TARGET:
+    cd fuzz && cargo +nightly fuzz run {{TARGET}}
+
+# The same against yrs behind the check, N cases from a seed, on stable Rust
+hostile N SEED="1":
+    cargo run --release -p driftline-core --example fuzz -- {{N}} {{SEED}}
+
 # Measures, beside a baseline in the same run
 bench:
     cargo bench
