@@ -1,5 +1,7 @@
 //! Documents: what they are called, and how their logs become Yjs documents.
 
+pub mod check;
+pub mod mend;
 mod merge;
 mod open;
 
@@ -9,7 +11,7 @@ use thiserror::Error;
 use crate::codec;
 use crate::id::{DocumentId, Hash, SpaceId};
 
-pub use merge::{MERGED_AT_ONCE, merged};
+pub use merge::{Merged, merged, stretches};
 pub use open::{ApplyError, OpenDocument};
 
 /// The longest name of a document, in bytes.

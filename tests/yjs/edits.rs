@@ -90,6 +90,7 @@ fn in_text(txn: &mut TransactionMut<'_>, text: &impl Text, kind: &str, edit: &Va
         ("text-insert", Some(formats)) => {
             text.insert_with_attributes(txn, at, &string(edit, "text"), attributes(formats));
         }
+        ("text-embed", _) => _ = text.insert_embed(txn, at, any(&edit["value"])),
         ("text-delete", _) => text.remove_range(txn, at, number(edit, "length")),
         ("text-format", Some(formats)) => {
             text.format(txn, at, number(edit, "length"), attributes(formats));

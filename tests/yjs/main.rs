@@ -22,6 +22,7 @@ mod crowd;
 mod device;
 mod differences;
 mod edits;
+mod mending;
 mod peer;
 mod random;
 mod session;
