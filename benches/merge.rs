@@ -10,6 +10,8 @@ mod ingest;
 mod loading;
 #[path = "../src/cli/bench/peer.rs"]
 mod peer;
+#[path = "../src/cli/bench/rounds.rs"]
+mod rounds;
 #[path = "../src/cli/bench/typing.rs"]
 mod typing;
 
@@ -19,14 +21,13 @@ use criterion::{Bencher, BenchmarkId, Criterion, SamplingMode, Throughput};
 use driftline::trace::Trace;
 use tokio::runtime::Runtime;
 
-use typing::{Typed, apply_one_by_one, typed};
+use typing::{Typed, typed};
 
-/// Short enough that nobody falls behind: a watcher that misses changes would stop the clock before everything is
-/// in, and a reader that is told to catch up would wait for ever, as the workload's does not.
+/// A short one: there are many samples.
 const TRACE: &[u8] = include_bytes!("traces/sveltecomponent.json.gz");
 
 /// Updates in a segment: a keystroke live, a moment's typing, a catch-up.
-const IN_SEGMENT: [usize; 3] = [1, 30, 4_000];
+const IN_SEGMENT: [usize; 3] = [1, 30, ingest::LONG];
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -36,41 +37,40 @@ fn main() {
         .configure_from_args();
     let runtime = Runtime::new().expect("the runtime starts");
     let trace = Trace::parse(TRACE).expect("the traces in the repository are sound");
-    bring_in(&mut criterion, &runtime, &trace);
-    load(&mut criterion, &runtime, &trace);
+    let typed = typed(&trace, runtime.block_on(ingest::client()));
+    bring_in(&mut criterion, &runtime, &typed);
+    load(&mut criterion, &runtime, &typed);
     criterion.final_summary();
 }
 
 /// From a peer into the open document, and through a device that does not open it.
-fn bring_in(criterion: &mut Criterion, runtime: &Runtime, trace: &Trace) {
-    let write = |client: u64| typed(trace, client);
-    let alone: Typed = write(1 << 40);
+fn bring_in(criterion: &mut Criterion, runtime: &Runtime, typed: &Typed) {
     let mut group = criterion.benchmark_group("merge");
     group.sampling_mode(SamplingMode::Flat);
-    group.throughput(Throughput::Elements(trace.transactions.len() as u64));
+    group.throughput(Throughput::Elements(typed.updates.len() as u64));
     group.bench_function("yrs alone, one by one", |bencher| {
-        bencher.iter_with_large_drop(|| apply_one_by_one(&alone.updates));
+        rounds(bencher, || ingest::yrs_alone(typed));
     });
     for in_segment in IN_SEGMENT {
         group.bench_function(BenchmarkId::new("whole way in", in_segment), |bencher| {
-            rounds(bencher, || runtime.block_on(ingest::whole_way_in(in_segment, write)));
+            rounds(bencher, || runtime.block_on(ingest::whole_way_in(in_segment, typed)));
         });
     }
     group.bench_function(BenchmarkId::new("forward", 30), |bencher| {
-        rounds(bencher, || runtime.block_on(ingest::forwarded(30, write)));
+        rounds(bencher, || runtime.block_on(ingest::forwarded(30, typed)));
     });
     group.finish();
 }
 
 /// From disk to readable.
-fn load(criterion: &mut Criterion, runtime: &Runtime, trace: &Trace) {
+fn load(criterion: &mut Criterion, runtime: &Runtime, typed: &Typed) {
     let mut group = criterion.benchmark_group("load");
     group.sampling_mode(SamplingMode::Flat);
     group.bench_function("yrs alone, the same state", |bencher| {
-        rounds(bencher, || runtime.block_on(loading::load(trace, 9)).1);
+        rounds(bencher, || runtime.block_on(loading::load(typed, 9)).1);
     });
     group.bench_function("document", |bencher| {
-        rounds(bencher, || runtime.block_on(loading::load(trace, 9)).0);
+        rounds(bencher, || runtime.block_on(loading::load(typed, 9)).0);
     });
     group.finish();
 }

@@ -10,6 +10,9 @@ mod ingest;
 #[path = "../src/cli/bench/peer.rs"]
 mod peer;
 #[allow(dead_code, reason = "the other benchmarks use the rest")]
+#[path = "../src/cli/bench/rounds.rs"]
+mod rounds;
+#[allow(dead_code, reason = "the other benchmarks use the rest")]
 #[path = "../src/cli/bench/typing.rs"]
 mod typing;
 

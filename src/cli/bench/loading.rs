@@ -2,41 +2,51 @@
 
 use std::time::{Duration, Instant};
 
-use driftline::trace::{Trace, Utf16Positions};
 use driftline::yrs::GetString;
-use driftline::{Device, Level};
+use driftline::{Device, Level, Space, SpaceId};
 
-use super::catching_up::{fill, type_into};
-use super::ingest::{Bench, options};
-use super::typing::{ROOT, apply_one_by_one, text_of};
+use super::catching_up::fill;
+use super::ingest::{Bench, DOCUMENT, LONG, brought_in, options};
+use super::rounds::{apart, median};
+use super::typing::{ROOT, Typed, apply_one_by_one, text_of};
 
 /// How long a document takes from disk to readable, and how long yrs takes to load the same state: the median of
-/// several rounds of each, in turn.
-pub(super) async fn load(trace: &Trace, rounds: usize) -> (Duration, Duration) {
-    let bench = Bench::device().await;
-    let space = bench.device.create_space("bench").await.expect("created");
+/// several rounds of each, in turn, both with an idle device in the process.
+pub(super) async fn load(typed: &Typed, rounds: usize) -> (Duration, Duration) {
+    let (bench, space, _) = brought_in(LONG, typed).await;
     let id = space.id();
-    type_into(&space, &trace.transactions, &mut Utf16Positions::of(trace), Level::Saved).await;
-    let state = space.document("paper").await.expect("opened").state();
+    let state = space.document(DOCUMENT).await.expect("opened").state();
     bench.device.close().await.expect("closed");
 
     let (mut ours, mut alone) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let device = Device::open_with(bench.path(), options()).await.expect("it opened before");
-        let space = device.space(id).await.expect("open").expect("a member");
+        let (device, space) = reopened(&bench, id).await;
+        alone.push(apart(|| {
+            let start = Instant::now();
+            let doc = apply_one_by_one(std::slice::from_ref(&state));
+            let text = text_of(&doc);
+            let took = start.elapsed();
+            assert_eq!(text, typed.text);
+            took
+        }));
+
         let start = Instant::now();
-        let document = space.document("paper").await.expect("opened");
+        let document = space.document(DOCUMENT).await.expect("opened");
         let body = document.text(ROOT);
         let text = document.read(|txn| body.get_string(txn));
         ours.push(start.elapsed());
+        assert_eq!(text, typed.text);
         device.close().await.expect("closed");
-
-        let start = Instant::now();
-        let loaded = text_of(&apply_one_by_one(std::slice::from_ref(&state)));
-        alone.push(start.elapsed());
-        assert_eq!(text, loaded);
     }
     (median(ours), median(alone))
+}
+
+/// The device that was closed there, once it has settled down, and its space.
+async fn reopened(bench: &Bench, id: SpaceId) -> (Device, Space) {
+    let device = Device::open_with(bench.path(), options()).await.expect("it opened before");
+    let space = device.space(id).await.expect("open").expect("a member");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    (device, space)
 }
 
 /// How much memory a process takes that has a device with so many closed documents, in bytes; nothing where the
@@ -64,9 +74,4 @@ pub(super) async fn resident_with(folder: &std::path::Path) -> Option<u64> {
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     device.close().await.expect("closed");
     Some(kilobytes * 1024)
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }

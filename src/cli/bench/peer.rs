@@ -2,15 +2,16 @@
 //! saved at once, so that what is measured is the other side.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use driftline::{Multiaddr, Role, Ticket};
 use driftline_core::clock::{Now, WallTime};
 use driftline_core::document::Label;
-use driftline_core::id::DeviceId;
+use driftline_core::id::{ChainId, DeviceId, DocumentId};
 use driftline_core::identity::DeviceKey;
-use driftline_core::log::Segment;
+use driftline_core::log::{EntryKind, Frontier, Segment};
 use driftline_core::roster::{Genesis, Invitation};
 use driftline_core::space::{
     Authorship, Change, Effect, Event, Joining, Outcome, PeerState, Space, TAG_BYTES, tag_of,
@@ -23,6 +24,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 /// How many bytes may be on their way at a time.
 const IN_FLIGHT: usize = 4 << 20;
 
+/// After so many events, what came in is settled, as a device does it.
+const EVENTS_AT_ONCE: usize = 512;
+
+/// How long nothing may happen before a tick.
+const QUIET: Duration = Duration::from_millis(10);
+
 pub(super) type Frame = bytes::Bytes;
 
 pub(super) struct Peer {
@@ -31,8 +38,10 @@ pub(super) struct Peer {
     network: Network,
     events: UnboundedReceiver<NetworkEvent>,
     rng: StdRng,
+    /// How long it has attended to the network. Nothing else counts as time, or it would lose patience with a
+    /// device that it has not sent anything yet.
     now: Now,
-    log: Vec<Segment>,
+    log: Vec<(DocumentId, Segment)>,
     batches: u64,
     in_flight: usize,
     /// What was to be sent while frames were being collected.
@@ -119,7 +128,7 @@ impl Peer {
         Ticket::issue(self.space.id(), &self.key, invitation, addresses, &mut self.rng)
     }
 
-    /// The chain on which it writes into a document.
+    /// The chain on which it writes into a document. Of two peers that did the same so far it is the same.
     pub(super) fn author(&mut self, name: &str) -> (Label, Authorship) {
         let label = Label::new(name).expect("a sound name");
         let now = self.now;
@@ -136,21 +145,25 @@ impl Peer {
 
     /// Goes on with the network for so long.
     pub(super) async fn run_for(&mut self, time: Duration) {
-        let end = self.now.steady + time;
-        while self.now.steady < end {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
             self.step().await;
         }
     }
 
-    /// Deals with what comes in next, if something does soon.
+    /// Deals with what comes in next, if something does soon, and with what came in with it.
     async fn step(&mut self) {
-        let patience = Duration::from_millis(10);
-        let event = tokio::time::timeout(patience, self.events.recv()).await;
-        self.now.steady = self.now.steady + patience;
+        let began = Instant::now();
+        let event = tokio::time::timeout(QUIET, self.events.recv()).await;
+        self.now.steady = self.now.steady + began.elapsed();
         match event {
             Ok(Some(event)) => self.network_event(event),
-            Ok(None) => {}
+            Ok(None) => panic!("the network ended"),
             Err(_) => self.feed(Event::Tick),
+        }
+        for _ in 1..EVENTS_AT_ONCE {
+            let Ok(event) = self.events.try_recv() else { break };
+            self.network_event(event);
         }
         self.settle();
     }
@@ -177,45 +190,37 @@ impl Peer {
                 let (chain, update) = (author.chain, update.clone());
                 self.feed(Event::LocalUpdate { document, chain, update });
             }
-            // Long enough for the next to be a segment of its own.
-            self.now.steady = self.now.steady + Duration::from_millis(10);
-            self.settle();
+            self.seal();
         }
         self.collected.take().unwrap_or_default()
     }
 
-    /// Sends frames as fast as they are taken.
-    pub(super) async fn send(&mut self, to: DeviceId, frames: Vec<Frame>) {
+    /// Sends frames as fast as they are taken, and then goes on with the network for as long as it is let.
+    pub(super) async fn send(&mut self, to: DeviceId, frames: Vec<Frame>) -> Infallible {
         let mut waiting: VecDeque<_> = frames.into();
-        while !waiting.is_empty() {
+        loop {
             while self.in_flight < IN_FLIGHT
                 && let Some(frame) = waiting.pop_front()
             {
                 self.in_flight += frame.len();
                 self.network.send(to, frame).expect("the other side is there");
             }
-            if let Some(event) = self.events.recv().await {
-                self.network_event(event);
-            }
+            self.step().await;
         }
     }
 
-    /// Takes what comes in until a frame holds these bytes near its end.
-    pub(super) async fn receive(&mut self, last: &[u8]) {
-        while let Some(event) = self.events.recv().await {
-            let ended = match &event {
-                NetworkEvent::Frame { frame, .. } => {
-                    let tail = &frame.bytes[frame.bytes.len().saturating_sub(4096)..];
-                    tail.windows(last.len()).any(|window| window == last)
-                }
-                _ => false,
-            };
-            if ended {
-                return;
-            }
-            self.network_event(event);
-            self.settle();
-        }
+    /// Goes on with the network until it holds so many entries of a chain, all checked.
+    pub(super) async fn receive(&mut self, name: &str, chain: ChainId, count: u64) {
+        let document = Label::new(name).expect("a sound name").document(&self.space.id());
+        self.run_until(|space| space.frontier(&document).number(&chain) >= count).await;
+    }
+
+    /// The updates that it holds of a document.
+    pub(super) fn updates(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let document = Label::new(name).expect("a sound name").document(&self.space.id());
+        let segments = self.log.iter().filter(move |(of, _)| *of == document);
+        let entries = segments.flat_map(|(_, segment)| segment.entries().map_while(Result::ok));
+        entries.filter(|(entry, _)| entry.kind == EntryKind::UPDATE).map(|(entry, _)| entry.payload)
     }
 
     fn network_event(&mut self, event: NetworkEvent) {
@@ -241,6 +246,13 @@ impl Peer {
         self.perform(effects);
     }
 
+    /// Makes a segment of what was written.
+    fn seal(&mut self) {
+        let mut effects = Vec::new();
+        self.space.seal(self.now, &mut self.rng, &mut effects);
+        self.perform(effects);
+    }
+
     fn settle(&mut self) {
         let mut effects = Vec::new();
         self.space.settle(self.now, &mut self.rng, &mut effects);
@@ -260,20 +272,31 @@ impl Peer {
                     // A session that has ended is reported as down.
                     None => to.iter().for_each(|peer| _ = self.network.send(*peer, frame.clone())),
                 },
-                Effect::Read { peer, document, .. } => {
-                    let segments = self.log.clone();
+                Effect::Read { peer, document, beyond, .. } => {
+                    let segments = self.beyond(&document, &beyond);
                     self.feed(Event::Read { peer, document, segments, more: false });
                 }
+                // Nobody is removed here, so nothing is ever to be mended.
+                Effect::Mend { .. } => {}
                 Effect::Apply(_) | Effect::Notify(_) | Effect::Disconnect { .. } => {}
             }
         }
     }
 
+    /// What it holds of a document and somebody with that frontier does not.
+    fn beyond(&self, document: &DocumentId, frontier: &Frontier) -> Vec<Segment> {
+        let segments = self.log.iter().filter(|(of, _)| of == document);
+        let missing = segments.filter_map(|(_, segment)| {
+            segment.after(frontier.number(&segment.chain)).expect("it was checked")
+        });
+        missing.collect()
+    }
+
     fn keep(&mut self, changes: Vec<Change>) {
         self.batches += 1;
         for change in changes {
-            if let Change::Segment { segment, .. } = change {
-                self.log.push(segment);
+            if let Change::Segment { document, segment } = change {
+                self.log.push((document, segment));
             }
         }
         let upto = self.batches;

@@ -1,5 +1,7 @@
 //! Figures as a table, or as JSON.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 
 /// One figure, beside what it is measured against.
@@ -24,6 +26,11 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// Says what is being done, to whoever waits for the figures.
+    pub(super) fn progress(&self, doing: impl Display) {
+        eprintln!("… {doing}");
+    }
+
     /// Prints a figure, as a JSON object or in words.
     pub(super) fn add(&self, figure: &Figure) {
         if self.json {

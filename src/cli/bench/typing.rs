@@ -14,6 +14,8 @@ pub(super) const ROOT: &str = "body";
 
 /// A typed text: an update for each keystroke, and what came of it.
 pub(super) struct Typed {
+    /// The client id that it was typed under.
+    pub(super) client: u64,
     pub(super) updates: Vec<Vec<u8>>,
     pub(super) text: String,
 }
@@ -37,7 +39,7 @@ pub(super) fn typed(trace: &Trace, client: u64) -> Typed {
     let txn = doc.transact();
     let text = body.get_string(&txn);
     let updates = updates.lock().map(|mut updates| std::mem::take(&mut *updates));
-    Typed { updates: updates.unwrap_or_default(), text }
+    Typed { client, updates: updates.unwrap_or_default(), text }
 }
 
 /// Types one transaction of a trace.
@@ -49,8 +51,13 @@ pub(super) fn keystroke(
 ) {
     for patch in &transaction.patches {
         let range = positions.range(patch, || body.get_string(txn));
-        body.remove_range(txn, range.start, range.end - range.start);
-        body.insert(txn, range.start, &patch.inserted);
+        // yrs looks for the place from the start of the text, also to do nothing there.
+        if !range.is_empty() {
+            body.remove_range(txn, range.start, range.end - range.start);
+        }
+        if !patch.inserted.is_empty() {
+            body.insert(txn, range.start, &patch.inserted);
+        }
     }
 }
 
