@@ -51,9 +51,10 @@ pub enum EditError {
     /// The document broke while entries of others were brought in.
     #[error("the document broke while others' edits were brought in: close it and open it again")]
     Broken,
-    /// An edit was made that is larger than 8 MiB, and can't be kept: it shows in this copy of the document alone.
+    /// An edit was made that is larger than 8 MiB, or holds values nested deeper than 64 levels, and can't be kept: it
+    /// shows in this copy of the document alone.
     #[error(
-        "the edit is larger than 8 MiB and can't be kept: close the document, open it again, and edit in smaller steps"
+        "the edit is larger than 8 MiB, or nests deeper than 64 levels, and can't be kept: close the document, open it again, and edit in smaller or flatter steps"
     )]
     TooLarge,
     /// The device is closed.

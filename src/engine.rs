@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use driftline_core::clock::{Now, SteadyTime, WallTime};
-use driftline_core::id::{DeviceId, DocumentId, SpaceId};
+use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::space::{Effect, Event, Space};
 use driftline_net::Network;
@@ -26,6 +26,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
+
+use crate::device::Reach;
 
 use effects::Batches;
 use inbox::Input;
@@ -60,6 +62,7 @@ pub(crate) struct Engine {
     inbox: Inbox,
     writer: Writer<SledEngine>,
     network: Network,
+    reach: Arc<Reach>,
     pool: Pool,
     workers: Vec<JoinHandle<()>>,
     spaces: BTreeMap<SpaceId, Slot>,
@@ -67,6 +70,8 @@ pub(crate) struct Engine {
     peers: Peers,
     open: HashMap<DocumentId, Vec<Open>>,
     batches: Batches,
+    /// The chains on which mends are being written.
+    mending: BTreeMap<DocumentId, ChainId>,
     /// Documents whose app keeps them locked for so long that they have to be loaded again.
     reload: Vec<Arc<Replica>>,
     /// How many documents the pool is folding.
@@ -96,12 +101,13 @@ pub(crate) struct Parts {
     pub(crate) writer: Writer<SledEngine>,
     pub(crate) network: Network,
     pub(crate) inbox: Inbox,
+    pub(crate) reach: Arc<Reach>,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox } = parts;
+        let Parts { key, store, writer, network, inbox, reach } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
@@ -111,7 +117,7 @@ impl Engine {
         let spaces: BTreeMap<_, _> = spaces.collect();
         let peers = Peers::load(key.id(), &store, spaces.keys())?;
         if seek {
-            peers.remember_all(&network);
+            peers.remember_all(&network, &reach);
         }
         let (pool, workers) = Pool::start(&store);
         Ok(Self {
@@ -124,11 +130,13 @@ impl Engine {
             inbox,
             writer,
             network,
+            reach,
             spaces,
             joins: BTreeMap::new(),
             peers,
             open: HashMap::new(),
             batches: Batches::default(),
+            mending: BTreeMap::new(),
             reload: Vec::new(),
             folding: 0,
             broken: false,
@@ -202,6 +210,14 @@ impl Engine {
             }
             Input::Read { space, peer, document, segments, more } => {
                 self.feed(space, Event::Read { peer, document, segments, more });
+            }
+            Input::Mended { space, document, chain, refused, update } => {
+                self.mending.remove(&document);
+                let event = match update {
+                    Some(update) => Event::Mended { document, chain, refused, update },
+                    None => Event::NotMended { document },
+                };
+                self.feed(space, event);
             }
             Input::Request(request) => self.request(request),
             Input::Snapshot { document, snapshot } => {

@@ -15,6 +15,7 @@ mod joining;
 mod journal;
 mod member;
 mod membership;
+mod mending;
 mod message;
 mod offer;
 mod session;
@@ -29,7 +30,7 @@ use crate::clock::{Now, SteadyTime};
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use crate::identity::DeviceKey;
-use crate::log::{ChainHead, Segment};
+use crate::log::{ChainHead, Frontier, Segment};
 use crate::roster::{Genesis, JoinRequest, Role, Roster};
 
 use author::Authors;
@@ -73,6 +74,9 @@ pub struct Space {
     tag: Tag,
     roster: Roster,
     roster_document: DocumentId,
+    /// Documents that may hold more than counts, to be looked at; and those that are being mended.
+    suspect: BTreeSet<DocumentId>,
+    mending: BTreeSet<DocumentId>,
     index: Index,
     authors: Authors,
     intake: Intake,
@@ -82,6 +86,8 @@ pub struct Space {
     sessions: BTreeMap<DeviceId, Session>,
     /// What this device asks for with a ticket, being in already, or not any more.
     petition: Option<JoinRequest>,
+    /// When connected peers were last shown what lets this device in, or keeps them out.
+    introduced: BTreeMap<DeviceId, SteadyTime>,
     /// Who asked to be let in, and the batch that has to be saved before they hear that they are.
     joiners: BTreeMap<DeviceId, u64>,
     /// How far each peer's feed is followed.
@@ -95,14 +101,25 @@ pub struct Space {
 pub struct Stored {
     /// The space itself.
     pub record: SpaceRecord,
-    /// Its documents, each with its chains. Own chains of an earlier incarnation are retired.
-    pub documents: Vec<(Label, Vec<(ChainHead, ChainRecord)>)>,
+    /// Its documents.
+    pub documents: Vec<StoredDocument>,
     /// The log of [`roster_document`], each chain from its start and in its order.
     pub roster: Vec<Segment>,
     /// How far each peer's feed was followed.
     pub seen: Vec<(DeviceId, Position)>,
     /// How far each peer had saved this device's feed.
     pub acked: Vec<(DeviceId, Position)>,
+}
+
+/// A document as read back from the store.
+#[derive(Clone, Debug)]
+pub struct StoredDocument {
+    /// Its name and lineage.
+    pub label: Label,
+    /// How far chains that were cut off are mended.
+    pub mended: Frontier,
+    /// Its chains. Own ones of an earlier incarnation are retired.
+    pub chains: Vec<(ChainHead, ChainRecord)>,
 }
 
 /// The document whose log holds a space's admissions.
@@ -134,24 +151,26 @@ impl Space {
     /// Puts a space back together from the store.
     pub fn load(stored: Stored, key: Arc<DeviceKey>, incarnation: [u8; 16]) -> Self {
         let mut space = Self::new(&stored.record, key, incarnation);
-        let of_roster = stored.documents.iter().filter(|(label, _)| label.is_roster());
+        let of_roster = stored.documents.iter().filter(|document| document.label.is_roster());
         let authors: BTreeMap<_, _> = of_roster
-            .flat_map(|(_, chains)| chains)
+            .flat_map(|document| &document.chains)
             .map(|(head, _)| (head.id(), head.device))
             .collect();
         let entries = stored.roster.iter();
         space
             .roster
             .take(entries.filter_map(|segment| Some((*authors.get(&segment.chain)?, segment))));
-        for (label, chains) in stored.documents {
+        for StoredDocument { label, mended, chains } in stored.documents {
             let document = label.document(&space.id);
             let mut log = DocumentLog::new(label);
+            log.mended = mended;
             for (head, record) in &chains {
                 log.restore(head.id(), head, record);
             }
             space.journal.restore(log.changed);
             space.index.insert(document, log);
         }
+        space.suspect = space.index.keys().copied().collect();
         space.seen = stored.seen.into_iter().collect();
         let of_this_life =
             |(_, position): &(DeviceId, Position)| position.incarnation == incarnation;
@@ -177,6 +196,10 @@ impl Space {
             Event::Read { peer, document, segments, more } => {
                 self.read(peer, document, segments, more, context);
             }
+            Event::Mended { document, chain, refused, update } => {
+                self.mended(document, chain, refused, &update, context);
+            }
+            Event::NotMended { document } => _ = self.mending.remove(&document),
             Event::Tick => self.tick(context),
         }
     }
@@ -189,6 +212,7 @@ impl Space {
         self.settle_intake(context);
         self.settle_claims();
         self.journal.write(context.effects);
+        self.mend_strays(context);
         self.acknowledge(context);
         self.welcome(context);
         self.serve_everybody(context);
@@ -229,9 +253,14 @@ impl Space {
         self.roster.member(&self.me).map(|member| member.role)
     }
 
+    /// What a document is called, if it is known.
+    pub fn label(&self, document: &DocumentId) -> Option<&Label> {
+        self.index.get(document).map(|log| &log.label)
+    }
+
     /// The ends of a document's chains, as taken in so far: what the store holds once it has written
     /// all that was asked for.
-    pub fn frontier(&self, document: &DocumentId) -> crate::log::Frontier {
+    pub fn frontier(&self, document: &DocumentId) -> Frontier {
         self.index.get(document).map(DocumentLog::frontier).unwrap_or_default()
     }
 
@@ -245,6 +274,8 @@ impl Space {
             tag: tag(&id, &me),
             roster,
             roster_document: roster_document(&id),
+            suspect: BTreeSet::new(),
+            mending: BTreeSet::new(),
             index: Index::new(),
             authors: Authors::default(),
             intake: Intake::default(),
@@ -253,6 +284,7 @@ impl Space {
             connected: BTreeSet::new(),
             sessions: BTreeMap::new(),
             petition: None,
+            introduced: BTreeMap::new(),
             joiners: BTreeMap::new(),
             seen: BTreeMap::new(),
             acked: BTreeMap::new(),

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use driftline_core::document::{Label, OpenDocument};
 use driftline_core::id::{ChainId, DocumentId};
-use driftline_core::log::{EntryKind, Segment};
+use driftline_core::log::Segment;
+use driftline_core::roster::{Reach, Role};
 use driftline_core::space::{Arrival, Authorship, Event};
 use yrs::{Array, Map, Text, Transact, WriteTxn};
 
 use crate::clock::MILLISECOND;
-use crate::device::Job;
+use crate::device::{Job, Machine};
 use crate::network::Who;
 use crate::trace::Kind;
 use crate::world::{Due, World};
@@ -80,6 +81,16 @@ pub enum Edit {
     },
 }
 
+impl Document {
+    /// The chain that it writes on, once it is open.
+    pub(crate) fn chain(&self) -> Option<ChainId> {
+        match self {
+            Self::Open(editor) => editor.authorship.map(|authorship| authorship.chain),
+            Self::Opening { .. } => None,
+        }
+    }
+}
+
 impl Editor {
     pub(crate) fn new(label: Label, authorship: Option<Authorship>) -> Self {
         let local = Arc::new(Mutex::new(Vec::new()));
@@ -92,13 +103,16 @@ impl Editor {
     /// Brings in the updates of segments.
     pub fn apply<'a>(&self, segments: impl IntoIterator<Item = &'a Segment>) -> Result<(), String> {
         let entries = segments.into_iter().flat_map(|segment| segment.entries());
-        let updates: Result<Vec<_>, _> = entries
-            .map(|entry| entry.map(|(entry, _)| entry))
-            .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.kind == EntryKind::UPDATE))
-            .map(|entry| entry.map(|entry| entry.payload))
-            .collect();
-        let updates = updates.map_err(|error| error.to_string())?;
+        let entries: Result<Vec<_>, _> = entries.collect();
+        let entries = entries.map_err(|error| error.to_string())?;
+        let updates: Vec<_> = entries.iter().filter_map(|(entry, _)| entry.update()).collect();
         self.open.apply(&updates).map_err(|error| format!("{error:?}"))
+    }
+
+    /// Whether entries were written through it.
+    fn wrote(&self, arrival: &Arrival) -> bool {
+        let chain = self.authorship.map(|authorship| authorship.chain);
+        arrival.origin.is_none() && chain == Some(arrival.segment.chain)
     }
 
     /// Edits, and gives the updates that this made.
@@ -163,6 +177,24 @@ impl World {
             let label = editor.label.clone();
             self.close(who, &label);
             self.open(who, &label);
+        }
+    }
+
+    /// The roster says something new: what can't be written any more, or now can, is opened again.
+    pub(crate) fn reopen_changed(&mut self, who: Who) {
+        let me = self.devices[who].id();
+        let Some(process) = &mut self.devices[who].process else { return };
+        let Machine::Member(space) = &process.machine else { return };
+        let writes = space.role().is_some_and(Role::writes);
+        let changed = |chain: Option<ChainId>| match chain {
+            Some(chain) => !writes || space.roster().reach(&me, &chain) != Reach::Whole,
+            None => writes,
+        };
+        let open = process.documents.iter();
+        let open = open.filter(|(_, document)| matches!(document, Document::Open(_)));
+        let stale = open.filter(|(_, document)| changed(document.chain())).map(|(id, _)| *id);
+        for document in stale.collect::<Vec<_>>() {
+            self.reopen(who, &document);
         }
     }
 
@@ -239,10 +271,9 @@ impl World {
                 arrivals.push(arrival.segment.clone());
                 Ok(())
             }
-            Some(Document::Open(editor)) if arrival.origin.is_some() => {
-                editor.apply([&*arrival.segment])
-            }
-            Some(Document::Open(_)) | None => Ok(()),
+            Some(Document::Open(editor)) if editor.wrote(arrival) => Ok(()),
+            Some(Document::Open(editor)) => editor.apply([&*arrival.segment]),
+            None => Ok(()),
         };
         if let Err(error) = applied {
             self.wrong(format_args!("device {who} can't apply an update: {error}"));

@@ -44,9 +44,12 @@ impl World {
     /// What is not so yet.
     pub fn agreement(&self) -> Result<(), String> {
         let members: Vec<_> = self.members().collect();
-        if members.len() < self.devices.iter().filter(|device| device.process.is_some()).count()
-            && !self.mischief
-        {
+        let running = self.devices.iter().filter(|device| device.process.is_some());
+        let removed = |device: &&crate::device::Device| {
+            device.space().is_some_and(|space| space.role().is_none())
+        };
+        let out = running.clone().filter(removed).count();
+        if members.len() + out < running.count() && !self.mischief {
             return Err("somebody is not in yet".to_owned());
         }
         let documents = self.documents();

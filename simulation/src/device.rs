@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driftline_core::document::Label;
-use driftline_core::id::{DeviceId, DocumentId, SpaceId};
+use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::log::Frontier;
 use driftline_core::roster::Ticket;
@@ -74,11 +74,24 @@ pub enum Job {
         document: DocumentId,
         /// What the peer holds.
         beyond: Frontier,
+        /// What may be read.
+        upto: Frontier,
         /// About how many bytes.
         budget: usize,
     },
     /// Read a document for the app.
     Open(Label),
+    /// Make a mend.
+    Mend {
+        /// The document.
+        document: DocumentId,
+        /// A chain to write it on.
+        chain: ChainId,
+        /// Where what counts ends.
+        counts: Frontier,
+        /// Where what does not count ends.
+        refused: Frontier,
+    },
 }
 
 impl Device {

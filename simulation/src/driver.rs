@@ -1,11 +1,16 @@
 //! The engine loop, made steps: events go into the machine, effects come out and are performed.
 
 use bytes::Bytes;
-use driftline_core::id::DeviceId;
-use driftline_core::space::{Effect, Event, Notice, Outcome, tag, tag_of};
+use driftline_core::document::mend;
+use driftline_core::id::{ChainId, DeviceId, DocumentId};
+use driftline_core::log::{Frontier, SegmentError};
+use driftline_core::space::{Effect, Event, Notice, Outcome, PeerFault, tag, tag_of};
+use driftline_storage::Store;
 
+use crate::app::Document;
 use crate::clock::MILLISECOND;
 use crate::device::{Job, Machine};
+use crate::disk::Disk;
 use crate::network::{NOTICING, Pair, Who};
 use crate::trace::{Kind, message_of};
 use crate::world::{Due, World};
@@ -100,15 +105,22 @@ impl World {
                         self.send(who, peer, frame.clone());
                     }
                 }
-                Effect::Read { peer, document, beyond, budget } => {
-                    self.job_later(who, Job::Read { peer, document, beyond, budget });
+                Effect::Read { peer, document, beyond, upto, budget } => {
+                    self.job_later(who, Job::Read { peer, document, beyond, upto, budget });
+                }
+                Effect::Mend { document, counts, refused } => {
+                    self.mend_later(who, document, counts, refused);
                 }
                 Effect::Apply(arrival) => self.arrived(who, &arrival),
                 Effect::Disconnect { peer, fault } => {
                     let other = self.place_near(who, &peer);
                     let name = self.devices[other].name.clone();
                     self.trace.note(self.now, who, Kind::Notice, format_args!("{name}: {fault:?}"));
-                    if !self.mischief {
+                    let unsigned = matches!(
+                        fault,
+                        PeerFault::Segment { source: SegmentError::BadSignature { .. } }
+                    );
+                    if !self.mischief && !(self.governed && unsigned) {
                         self.wrong(format_args!("device {who} says of {name}: {fault:?}"));
                     }
                     self.break_off(Pair::of(who, other));
@@ -140,7 +152,8 @@ impl World {
             Notice::Refused(refusal) => {
                 self.trace.note(self.now, who, Kind::Notice, format_args!("refused: {refusal}"));
             }
-            Notice::Roster | Notice::Document(_) | Notice::Peers => {}
+            Notice::Roster => self.reopen_changed(who),
+            Notice::Document(_) | Notice::Peers => {}
         }
     }
 
@@ -201,13 +214,26 @@ impl World {
     pub(crate) fn job(&mut self, who: Who, asked: u64, job: Job) {
         let run = self.devices[who].run;
         let Some(process) = &self.devices[who].process else { return };
-        if process.writer.is_behind(asked) {
+        // A device opens a document on the thread that writes, and reads for peers while that goes on.
+        if matches!(job, Job::Open(_)) && process.writer.is_behind(asked) {
             return self.later(MILLISECOND / 2, Due::Job { who, run, asked, job });
         }
         match job {
             Job::Open(label) => self.opened(who, &label),
-            Job::Read { peer, document, beyond, budget } => {
-                match process.store.segments(&document, &beyond, budget) {
+            Job::Mend { document, chain, counts, refused } => {
+                match mended(&process.store, document, chain, (&counts, &refused)) {
+                    Ok(update) => {
+                        self.feed(who, Event::Mended { document, chain, refused, update });
+                    }
+                    Err(error) => {
+                        let note = format_args!("can't mend yet: {error}");
+                        self.trace.note(self.now, who, Kind::Notice, note);
+                        self.feed(who, Event::NotMended { document });
+                    }
+                }
+            }
+            Job::Read { peer, document, beyond, upto, budget } => {
+                match process.store.segments_between(&document, &beyond, &upto, budget) {
                     Ok(reading) => {
                         let (segments, more) = (reading.segments, reading.more);
                         self.feed(who, Event::Read { peer, document, segments, more });
@@ -237,4 +263,30 @@ impl World {
         let place = self.devices.iter().position(|other| other.id() == *device);
         place.expect("every device that is talked of is in the world")
     }
+}
+
+impl World {
+    /// A mend is made on a chain that no app writes on.
+    fn mend_later(&mut self, who: Who, document: DocumentId, counts: Frontier, refused: Frontier) {
+        let now = self.devices[who].clock.read(self.now);
+        let Some(process) = &mut self.devices[who].process else { return };
+        let taken = process.documents.values().filter_map(Document::chain).collect();
+        let Some(space) = process.space_mut() else { return };
+        let Some(label) = space.label(&document).cloned() else { return };
+        let Ok(authorship) = space.author(&label, &taken, now, self.dice.rng()) else { return };
+        let chain = authorship.chain;
+        self.job_later(who, Job::Mend { document, chain, counts, refused });
+    }
+}
+
+fn mended(
+    store: &Store<Disk>,
+    document: DocumentId,
+    chain: ChainId,
+    (counts, refused): (&Frontier, &Frontier),
+) -> Result<Vec<u8>, String> {
+    let reading = store.segments(&document, &Frontier::default(), usize::MAX);
+    let segments = reading.map_err(|error| error.to_string())?.segments;
+    let (honest, refused) = mend::sorted(&segments, counts, refused);
+    mend::mend(chain.client_id(), &honest, &refused).map_err(|error| error.to_string())
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DocumentId, Hash};
-use driftline_core::log::{Frontier, Segment};
+use driftline_core::log::{EntryKind, Frontier, Segment};
+use driftline_core::roster::Reach;
 use driftline_storage::{Life, Store};
 
 use crate::disk::Disk;
@@ -99,7 +100,14 @@ impl Ledger {
 
     /// What is wrong with a log: an edit that was promised to last and is not there, or an entry that nobody
     /// wrote.
-    fn compare(&self, document: &DocumentId, log: &Log) -> Option<String> {
+    ///
+    /// What `counts` no more, because its author was removed, may be there or not.
+    fn compare(
+        &self,
+        document: &DocumentId,
+        log: &Log,
+        counts: impl Fn(&Edited) -> bool,
+    ) -> Option<String> {
         let mut unwritten: BTreeSet<_> = log.keys().collect();
         for (at, edit) in self.edits.iter().enumerate().filter(|(_, e)| e.document == *document) {
             let Some(number) = edit.number else { continue };
@@ -108,7 +116,7 @@ impl Ledger {
             let is_there = log.get(&place) == Some(&edit.payload);
             if is_there {
                 unwritten.remove(&place);
-            } else if edit.saved || !edit.peers.is_empty() {
+            } else if counts(edit) && (edit.saved || !edit.peers.is_empty()) {
                 return Some(format!("edit {at} of device {} is not there", edit.who));
             }
         }
@@ -189,11 +197,27 @@ impl World {
             }
             for document in &documents {
                 let log = payloads(&process.store, document);
-                let wrong = self.ledger.compare(document, &log);
+                let counts = |edit: &Edited| self.counts(who, edit);
+                let wrong = self.ledger.compare(document, &log, counts);
                 wrongs.extend(wrong.map(|wrong| format!("on device {who}: {wrong}")));
             }
         }
         wrongs.into_iter().for_each(|wrong| self.wrong(wrong));
+    }
+
+    /// Whether an edit counts, as far as a device knows: whoever wrote it may since have been removed.
+    fn counts(&self, who: Who, edit: &Edited) -> bool {
+        let Some(space) = self.devices[who].space() else { return false };
+        let author = self.devices[edit.who].id();
+        // Whoever leaves takes with them what had not reached anybody.
+        if space.roster().former(&author).is_some_and(|former| former.by == author) {
+            return false;
+        }
+        match space.roster().reach(&author, &edit.chain) {
+            Reach::Whole => true,
+            Reach::Upto(cut) => edit.number.is_some_and(|number| number <= cut.number),
+            Reach::Nothing => false,
+        }
     }
 
     /// Whether every edit of processes that still run is saved by now.
@@ -225,7 +249,10 @@ fn payloads(store: &Store<Disk>, document: &DocumentId) -> Log {
     let mut payloads = BTreeMap::new();
     for segment in &segments {
         let entries = segment.entries().map_while(Result::ok);
-        for (number, (entry, _)) in (segment.first()..).zip(entries) {
+        let entries = (segment.first()..).zip(entries);
+        // Mends are written by nobody's app.
+        for (number, (entry, _)) in entries.filter(|(_, (entry, _))| entry.kind != EntryKind::MEND)
+        {
             payloads.insert((segment.chain, number), hash(entry.payload));
         }
     }
@@ -238,6 +265,6 @@ fn ends_on(disk: Disk, me: &driftline_core::id::DeviceId) -> BTreeMap<(DocumentI
     let Ok(store) = Store::open(disk, life) else { return BTreeMap::new() };
     let spaces = store.load(me).unwrap_or_default();
     let chains =
-        spaces.into_iter().flat_map(|space| space.documents).flat_map(|(_, chains)| chains);
+        spaces.into_iter().flat_map(|space| space.documents).flat_map(|document| document.chains);
     chains.map(|(head, record)| ((head.document, head.id()), record.tip.number)).collect()
 }

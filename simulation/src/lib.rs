@@ -14,6 +14,7 @@ pub mod disk;
 pub mod driver;
 pub mod faults;
 pub mod ledger;
+mod members;
 pub mod network;
 pub mod random;
 pub mod scenario;

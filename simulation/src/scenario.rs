@@ -99,7 +99,12 @@ pub fn store_space(world: &mut World, who: Who, space: &[Record]) {
 
 /// A ticket from the first device.
 pub fn ticket(world: &mut World, role: Role) -> Option<Ticket> {
-    let admin = &world.devices[0];
+    ticket_from(world, 0, role)
+}
+
+/// A ticket from some device.
+pub fn ticket_from(world: &mut World, who: Who, role: Role) -> Option<Ticket> {
+    let admin = &world.devices[who];
     let now = admin.clock.read(world.now).wall;
     Some(issue(admin.space()?, &admin.key, role, now, world.dice.rng()))
 }
@@ -153,9 +158,24 @@ fn live(world: &mut World) {
         world.run_for(pause);
         if world.dice.chance(trouble) {
             fault(world);
+        } else if world.dice.chance(0.03) {
+            govern(world);
         } else {
             act(world);
         }
+    }
+    if world.governed {
+        link_all(world);
+    }
+}
+
+/// Whoever was removed passes nothing on, so in the end everybody meets everybody.
+fn link_all(world: &mut World) {
+    let all = 0..world.devices.len();
+    let pairs = all.clone().flat_map(|a| (a + 1..all.end).map(move |b| Pair::of(a, b)));
+    for pair in pairs.filter(|pair| world.network.get(*pair).is_none()).collect::<Vec<_>>() {
+        world.network.link(pair, Quality::good());
+        world.connect_soon(pair);
     }
 }
 
@@ -172,6 +192,26 @@ fn act(world: &mut World) {
     let edit = random_edit(world);
     if !world.edit(who, &label, &edit) {
         world.open(who, &label);
+    }
+}
+
+/// Somebody changes the roster, or tries to. One admin stays, as somebody has to mend.
+fn govern(world: &mut World) {
+    let (who, whom) =
+        (world.dice.below(world.devices.len()), world.dice.below(world.devices.len()));
+    match world.dice.below(3) {
+        _ if whom == 0 => {}
+        0 => _ = world.remove(who, whom),
+        1 => {
+            let role = *world.dice.pick(&[Role::Reader, Role::Writer, Role::Admin]);
+            world.appoint(who, whom, role);
+        }
+        _ => {
+            let role = *world.dice.pick(&[Role::Writer, Role::Reader]);
+            if let Some(ticket) = ticket(world, role) {
+                world.petition(whom, &ticket);
+            }
+        }
     }
 }
 

@@ -178,6 +178,28 @@ impl Person {
         content.split('"').nth(1).unwrap_or_default().to_owned()
     }
 
+    /// Removes somebody from the space; says whether that was permitted.
+    pub fn removes(&self, other: &Self) -> bool {
+        self.net.world(|world| world.remove(self.who, other.who))
+    }
+
+    /// Gives somebody a ticket to join with, again if need be.
+    pub fn invites(&self, other: &Self, role: Role) {
+        self.net.world(|world| {
+            let ticket = scenario::ticket_from(world, self.who, role);
+            world.petition(other.who, &ticket.expect("an admin in the space issues tickets"));
+        });
+    }
+
+    /// By whom the person's device knows that it was removed.
+    pub fn was_removed_by(&self, other: &Self) -> bool {
+        self.net.world(|world| {
+            let by = world.devices[other.who].id();
+            let removed = world.devices[self.who].space().and_then(|space| space.status().removed);
+            removed.is_some_and(|removed| removed.by == by)
+        })
+    }
+
     /// From now on, or no more, what is written on the device's disk waits to be saved.
     pub fn holds_saves(&self, hold: bool) {
         self.net.world(|world| world.devices[self.who].disk.hold_saves(hold));

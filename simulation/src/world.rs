@@ -32,6 +32,9 @@ pub struct World {
     pub wrongs: Vec<String>,
     /// Whether somebody is up to something: then forks and broken rules are no wrongs.
     pub mischief: bool,
+    /// Whether somebody was removed, or given another role. Whoever hears of that later than of what was cut off by it
+    /// sees entries under no signature, parts with whoever sent them, and is told in the right order next time.
+    pub governed: bool,
     /// The notices that a test may look for.
     pub notices: Vec<(Who, driftline_core::space::Notice)>,
     /// Frames that are lost whatever the link is like: who sends them and what is in them, and how many
@@ -67,6 +70,7 @@ impl World {
             trace: Trace::default(),
             wrongs: Vec::new(),
             mischief: false,
+            governed: false,
             notices: Vec::new(),
             losing: BTreeMap::new(),
             due: BTreeMap::new(),

@@ -4,5 +4,6 @@
 mod stories {
     mod everyday;
     mod histories;
+    mod members;
     mod mischief;
 }

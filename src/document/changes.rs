@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use driftline_core::clock::WallTime;
 use driftline_core::id::{ChainId, DeviceId};
-use driftline_core::log::{EntryKind, Segment};
+use driftline_core::log::Segment;
 use driftline_core::space::Arrival;
 
 use crate::engine::{Handle, Watcher};
@@ -84,6 +84,6 @@ impl Entries {
     /// The Yjs updates in them, v1, in order.
     pub fn updates(&self) -> impl Iterator<Item = &[u8]> {
         let entries = self.segment.entries().map_while(Result::ok);
-        entries.filter(|(entry, _)| entry.kind == EntryKind::UPDATE).map(|(entry, _)| entry.payload)
+        entries.filter_map(|(entry, _)| entry.update())
     }
 }

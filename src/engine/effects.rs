@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use driftline_core::id::{DeviceId, DocumentId, SpaceId};
+use driftline_core::document::mend;
+use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::log::Frontier;
 use driftline_core::space::{Arrival, Change, Effect, Notice};
-use driftline_storage::{Record, WriteNumber};
+use driftline_storage::{Record, SledEngine, Store, WriteNumber};
 
 use super::inbox::Input;
 use super::{Effects, Engine};
@@ -61,8 +62,11 @@ impl Engine {
                         self.send_frame(Some(space), peer, frame.clone());
                     }
                 }
-                Effect::Read { peer, document, beyond, budget } => {
-                    self.read(space, peer, document, beyond, budget);
+                Effect::Read { peer, document, beyond, upto, budget } => {
+                    self.read((space, peer), document, (beyond, upto), budget);
+                }
+                Effect::Mend { document, counts, refused } => {
+                    self.mend(space, document, counts, refused);
                 }
                 Effect::Apply(arrival) => self.arrived(&arrival),
                 Effect::Disconnect { peer, fault } => {
@@ -84,15 +88,15 @@ impl Engine {
 
     fn read(
         &mut self,
-        space: SpaceId,
-        peer: DeviceId,
+        (space, peer): (SpaceId, DeviceId),
         document: DocumentId,
-        beyond: Frontier,
+        (beyond, upto): (Frontier, Frontier),
         budget: usize,
     ) {
         let inbox = self.inbox.clone();
         self.pool.run(move |store| {
-            let reading = store.segments(&document, &beyond, budget).unwrap_or_else(|error| {
+            let reading = store.segments_between(&document, &beyond, &upto, budget);
+            let reading = reading.unwrap_or_else(|error| {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, document = %document.short(), "a document can't be read");
                 driftline_storage::Reading::default()
@@ -100,6 +104,29 @@ impl Engine {
             let (segments, more) = (reading.segments, reading.more);
             inbox.push(Input::Read { space, peer, document, segments, more });
         });
+    }
+
+    /// Has the pool make a mend, on a chain that no copy of the document writes on.
+    fn mend(&mut self, id: SpaceId, document: DocumentId, counts: Frontier, refused: Frontier) {
+        let (now, taken) = (self.now(), self.chains_in_use(&document));
+        let Some(slot) = self.spaces.get_mut(&id) else { return };
+        let Some(label) = slot.space.label(&document).cloned() else { return };
+        let Ok(authorship) = slot.space.author(&label, &taken, now, &mut self.rng) else { return };
+        let chain = authorship.chain;
+        self.mending.insert(document, chain);
+        let (inbox, pool) = (self.inbox.clone(), self.pool.clone());
+        let make = move |store: &Store<SledEngine>| {
+            let update = mended(store, document, chain, (&counts, &refused));
+            let update = update.inspect_err(|error| {
+                let error: &dyn std::error::Error = &**error;
+                tracing::warn!(error, document = %document.short(), "no mend could be made yet");
+            });
+            let update = update.ok();
+            inbox.push(Input::Mended { space: id, document, chain, refused, update });
+        };
+        if self.writer.after(Box::new(move |_: &_| pool.run(make))).is_err() {
+            tracing::warn!("a mend was to be made while the store was closing");
+        }
     }
 
     /// Entries go to the replicas that did not write them.
@@ -136,4 +163,16 @@ impl Engine {
             }
         }
     }
+}
+
+/// The update that undoes what does not count of a document.
+fn mended(
+    store: &Store<SledEngine>,
+    document: DocumentId,
+    chain: ChainId,
+    (counts, refused): (&Frontier, &Frontier),
+) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let log = store.segments(&document, &Frontier::default(), usize::MAX)?.segments;
+    let (honest, refused) = mend::sorted(&log, counts, refused);
+    Ok(mend::mend(chain.client_id(), &honest, &refused)?)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
-use driftline_core::log::Segment;
+use driftline_core::log::{Frontier, Segment};
 use driftline_net::NetworkEvent;
 use driftline_storage::{Progress, Snapshot, StoreError};
 use tokio::sync::oneshot;
@@ -32,6 +32,15 @@ pub(super) enum Input {
         document: DocumentId,
         segments: Vec<Segment>,
         more: bool,
+    },
+    /// A mend was made, or tried.
+    Mended {
+        space: SpaceId,
+        document: DocumentId,
+        chain: ChainId,
+        refused: Frontier,
+        /// Nothing if it can't be made yet.
+        update: Option<Vec<u8>>,
     },
     Request(Request),
     /// A document's state was folded, unless it was edited meanwhile.

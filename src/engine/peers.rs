@@ -14,8 +14,7 @@ use driftline_storage::{Engine as Database, Record, Store, StoreError};
 use libp2p::Multiaddr;
 
 use super::Engine;
-use crate::device::Connection;
-use crate::device::is_loopback;
+use crate::device::{Connection, Reach, is_loopback};
 
 const ADDRESSES: Tag = [0; TAG_BYTES];
 
@@ -65,8 +64,10 @@ impl Peers {
     }
 
     /// Keeps trying to reach everybody whose address is known.
-    pub(super) fn remember_all(&self, network: &Network) {
+    pub(super) fn remember_all(&self, network: &Network, reach: &Reach) {
         for (peer, addresses) in self.known.iter().filter(|(peer, _)| **peer != self.me) {
+            // They were within reach when they were noted.
+            addresses.iter().for_each(|address| reach.note(address));
             network.remember(Some(*peer), addresses.clone());
         }
     }
@@ -200,20 +201,24 @@ impl Engine {
         let connected = self.peers.connected.keys().filter(|peer| !self.peers.told.contains(peer));
         let members: Vec<_> =
             connected.filter(|peer| self.is_member_somewhere(peer)).copied().collect();
-        let addresses = self.network.listen_addresses();
-        let addresses: Vec<_> = addresses.iter().map(Multiaddr::to_string).collect();
-        let mut frame = ADDRESSES.to_vec();
-        codec::encode_onto(&addresses, &mut frame);
-        let frame = Bytes::from(frame);
+        let listening = self.network.listen_addresses();
         for peer in members {
             self.peers.told.insert(peer);
-            self.send_frame(None, peer, frame.clone());
+            // On another machine, this one's loopback addresses lead nowhere.
+            let near = self.peers.connected.get(&peer).is_some_and(|(at, _)| is_loopback(at));
+            let useful = listening.iter().filter(|address| near || !is_loopback(address));
+            let addresses: Vec<_> = useful.map(Multiaddr::to_string).collect();
+            let mut frame = ADDRESSES.to_vec();
+            codec::encode_onto(&addresses, &mut frame);
+            self.send_frame(None, peer, Bytes::from(frame));
         }
     }
 
     /// Takes note of where a connected device says that it listens.
     fn hear_addresses(&mut self, peer: DeviceId, bytes: &[u8]) {
-        if let Some(addresses) = read_addresses(bytes).filter(|addresses| !addresses.is_empty()) {
+        let Some(mut addresses) = read_addresses(bytes) else { return };
+        addresses.retain(|address| self.reach.covers(address));
+        if !addresses.is_empty() {
             self.peers.heard.insert(peer, addresses);
             self.believe_members();
         }
@@ -253,5 +258,5 @@ impl Engine {
 fn read_addresses(bytes: &[u8]) -> Option<Vec<Multiaddr>> {
     let texts: Vec<String> = codec::decode(bytes).ok()?;
     let addresses = texts.iter().filter_map(|text| text.parse().ok());
-    Some(addresses.filter(is_loopback).take(MAX_ADDRESSES).collect())
+    Some(addresses.take(MAX_ADDRESSES).collect())
 }

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use driftline_core::document::check::{self, Author};
 use driftline_core::document::{ApplyError, OpenDocument};
 use driftline_core::id::{ChainId, DocumentId, SpaceId};
-use driftline_core::log::{EntryKind, Frontier, MAX_ENTRY_BYTES, Segment};
+use driftline_core::log::{Frontier, MAX_ENTRY_BYTES, Segment};
 use driftline_core::space::Arrival;
 use driftline_storage::{SledEngine, Snapshot, Store, StoreError};
 use thiserror::Error;
@@ -39,7 +40,7 @@ pub(crate) enum Access {
     StoreFailed,
     /// The document broke while entries were brought in.
     Broken,
-    /// An edit was made that is too large to be logged.
+    /// An edit was made that is too large, or nests too deep, to be logged.
     TooLarge,
     /// The device is closed.
     Closed,
@@ -130,9 +131,11 @@ impl Replica {
         let edits = Arc::new(AtomicU64::new(written));
         let access = Arc::new(AtomicU8::new(access as u8));
         let (counter, edited, closed) = (edits.clone(), inbox.clone(), access.clone());
+        let author = Author::Chain { client: chain.client_id(), clock: None };
         let open = OpenDocument::new(chain.client_id(), move |update| {
-            if update.len() > MAX_ENTRY_BYTES || closed.load(Ordering::Relaxed) == TOO_LARGE {
-                // It can't be logged, and nothing that leans on it may be.
+            let fits = update.len() <= MAX_ENTRY_BYTES && check::update(&update, author).is_ok();
+            if !fits || closed.load(Ordering::Relaxed) == TOO_LARGE {
+                // It can't be logged, as others would refuse it, and nothing that leans on it may be.
                 closed.store(TOO_LARGE, Ordering::Relaxed);
                 return;
             }
@@ -421,10 +424,7 @@ impl Drop for Handle {
 
 fn updates<'a>(segments: impl Iterator<Item = &'a Segment>) -> Vec<&'a [u8]> {
     let entries = segments.flat_map(|segment| segment.entries().map_while(Result::ok));
-    entries
-        .filter(|(entry, _)| entry.kind == EntryKind::UPDATE)
-        .map(|(entry, _)| entry.payload)
-        .collect()
+    entries.filter_map(|(entry, _)| entry.update()).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -126,7 +126,8 @@ impl Engine {
     fn join(&mut self, ticket: Ticket, reply: Reply<Result<SpaceId, Refusal>>) {
         let id = ticket.space();
         let addresses = ticket.addresses().iter().filter_map(|address| address.parse().ok());
-        for address in addresses.filter(crate::device::is_loopback) {
+        for address in addresses {
+            self.reach.note(&address);
             self.network.remember(None, vec![address]);
         }
         if self.spaces.contains_key(&id) {
@@ -219,17 +220,17 @@ impl Engine {
     fn open_document(&mut self, space: SpaceId, label: &Label, branch: bool) -> Option<Opening> {
         let now = self.now();
         let document = label.document(&space);
-        let slot = self.spaces.get_mut(&space)?;
-        let open = self.open.entry(document).or_default();
-        let open_handles: Vec<_> = open.iter().filter_map(|open| open.handle.upgrade()).collect();
-        let main = open_handles.iter().find(|handle| handle.replica.follows());
-        if let Some(main) = main.filter(|_| !branch) {
-            let (handle, replica) = (main.clone(), main.replica.clone());
+        let open = self.open.get(&document).into_iter().flatten();
+        let mut handles = open.filter_map(|open| open.handle.upgrade());
+        let main = handles.find(|handle| handle.replica.follows());
+        if let Some(handle) = main.filter(|_| !branch) {
+            let replica = handle.replica.clone();
             // While somebody else's opening is under way, loading again is the simplest way to wait for it.
             let loaded = (!replica.is_loaded()).then(|| self.load_replica(replica));
             return Some(Opening { handle, loaded });
         }
-        let taken: BTreeSet<_> = open_handles.iter().map(|handle| handle.replica.chain).collect();
+        let taken = self.chains_in_use(&document);
+        let slot = self.spaces.get_mut(&space)?;
         let author = slot.space.author(label, &taken, now, &mut self.rng);
         let written = match author {
             Ok(Authorship { chain, updates }) => (chain, updates),
@@ -323,6 +324,14 @@ impl Engine {
         }
     }
 
+    /// The chains of a document that somebody writes on.
+    pub(super) fn chains_in_use(&self, document: &DocumentId) -> BTreeSet<ChainId> {
+        let open = self.open.get(document).into_iter().flatten();
+        let open = open.filter(|open| open.handle.strong_count() > 0);
+        let mending = self.mending.get(document).copied();
+        open.map(|open| open.replica.chain).chain(mending).collect()
+    }
+
     /// Whether a copy of a document that writes on that chain may be edited.
     fn access(&self, space: SpaceId, chain: ChainId) -> Access {
         let me = self.key.id();
@@ -330,7 +339,7 @@ impl Engine {
         let roster = slot.space.roster();
         match slot.space.role() {
             _ if self.broken => Access::StoreFailed,
-            None if roster.former(&me).is_some() => Access::Removed,
+            None => Access::Removed,
             // It was opened without a chain: it has to be opened again to be written.
             _ if chain.0 == me.0 => Access::ReadOnly,
             Some(role) if role.writes() && roster.reach(&me, &chain) == Reach::Whole => {

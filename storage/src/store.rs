@@ -17,8 +17,8 @@ use crate::row::{self, Damage};
 
 pub use read::{DocumentLog, Reading};
 
-/// The version of the layout that this code writes. It reads no newer one.
-pub const FORMAT: u32 = 1;
+/// The version of the layout that this code writes. It reads no other.
+pub const FORMAT: u32 = 2;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Error)]
@@ -39,8 +39,16 @@ pub enum StoreError {
         source: Damage,
     },
     /// A newer version of this software wrote it.
-    #[error("the store has format {found}, and this version reads up to {FORMAT}: update it")]
+    #[error("the store has format {found}, and this version reads {FORMAT}: update it")]
     NewerFormat {
+        /// The version of its layout.
+        found: u32,
+    },
+    /// A version of this software wrote it that was never released.
+    #[error(
+        "the store has format {found}, from before the first release, and this version reads {FORMAT}: begin a new one"
+    )]
+    OlderFormat {
         /// The version of its layout.
         found: u32,
     },
@@ -212,9 +220,10 @@ impl<E: Engine> Store<E> {
                     row::put(batch, &row, &codec::encode(&(self.life.incarnation, head)));
                 }
             }
-            Change::Document { space, label } => {
+            Change::Document { space, label, mended } => {
                 let row = RowKey::document(space, &label.document(space));
-                row::put(batch, &row, &codec::encode(label));
+                let value = codec::encode(&(label, mended));
+                return row::replace(&self.engine, batch, &row, &value);
             }
             Change::Segment { document, segment } => {
                 let row = RowKey::segment(document, &segment.chain, segment.first());
@@ -268,6 +277,7 @@ fn check_format<E: Engine>(engine: &E) -> Result<(), StoreError> {
     let Some(value) = row::get(engine, &key)? else { return Ok(()) };
     match value.try_into().map(u32::from_be_bytes) {
         Ok(found) if found > FORMAT => Err(StoreError::NewerFormat { found }),
+        Ok(found) if found < FORMAT => Err(StoreError::OlderFormat { found }),
         Ok(_) => Ok(()),
         Err(_) => Err(Damage::Changed.to(&key)),
     }

@@ -2,6 +2,7 @@
 
 use bincode::{BorrowDecode, Decode, Encode};
 
+use super::frontier::Frontier;
 use crate::codec::{self, CodecError};
 use crate::id::Hash;
 
@@ -17,6 +18,8 @@ impl EntryKind {
     pub const UPDATE: Self = Self(1);
     /// A [`RosterEntry`](crate::roster::RosterEntry); in the roster's log alone.
     pub const ROSTER: Self = Self(2);
+    /// A [`Mend`](super::Mend): an update that undoes refused ones, and what it undoes.
+    pub const MEND: Self = Self(3);
 }
 
 /// One entry, borrowed from the bytes of its segment.
@@ -37,6 +40,44 @@ impl Entry<'_> {
     /// single compression.
     pub(super) fn hash_after(encoded: &[u8], previous: &Hash) -> Hash {
         Hash(*blake3::keyed_hash(&previous.0, encoded).as_bytes())
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// The Yjs update that it brings to the document, v1, if it brings one.
+    pub fn update(&self) -> Option<&'a [u8]> {
+        match self.kind {
+            EntryKind::UPDATE => Some(self.payload),
+            EntryKind::MEND => Some(Mend::read(self.payload).ok()?.update),
+            _ => None,
+        }
+    }
+}
+
+/// What a [mend](crate::document::mend) says: with its update, entries that did not count do no harm, and may travel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mend<'a> {
+    /// Up to where chains are mended.
+    pub refused: Frontier,
+    /// The update that undoes what comes behind their cuts, v1.
+    pub update: &'a [u8],
+}
+
+impl<'a> Mend<'a> {
+    /// Reads the payload of an entry.
+    ///
+    /// # Errors
+    /// If it does not begin with a frontier.
+    pub fn read(payload: &'a [u8]) -> Result<Self, CodecError> {
+        let (refused, used) = codec::decode_front(payload)?;
+        Ok(Self { refused, update: &payload[used..] })
+    }
+
+    /// The payload of an entry.
+    pub fn write(&self) -> Vec<u8> {
+        let mut payload = codec::encode(&self.refused);
+        payload.extend_from_slice(self.update);
+        payload
     }
 }
 

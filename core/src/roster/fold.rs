@@ -56,6 +56,10 @@ pub(super) struct Outcome {
     pub(super) former: BTreeMap<DeviceId, Former>,
     /// Where chains of those end who were removed, or may not write any more.
     pub(super) cuts: BTreeMap<ChainId, Point>,
+    /// Who was cut off like that, or let in and does not count.
+    pub(super) cut_off: BTreeSet<DeviceId>,
+    /// Who is or was an admin or an anchor.
+    pub(super) trusted: BTreeSet<DeviceId>,
 }
 
 impl Deed {
@@ -259,13 +263,18 @@ impl<'a> Court<'a> {
             match self.standing(device, None) {
                 Some(member) => _ = outcome.members.insert(device, member),
                 None => {
+                    // Also whoever was let in by somebody who could not know that they may no more.
+                    outcome.cut_off.insert(device);
                     if let Some(former) = self.removed(device) {
                         outcome.former.insert(device, former);
                     }
                 }
             }
         }
-        for cuts in self.counting().filter_map(cuts) {
+        outcome.trusted.insert(self.genesis.creator());
+        outcome.trusted.extend(self.counting().filter_map(trusts));
+        for (device, cuts) in self.counting().filter_map(cuts) {
+            outcome.cut_off.insert(device);
             // Whoever removed them with more in view lets more count.
             for (chain, point) in cuts.iter() {
                 let held = outcome.cuts.entry(*chain).or_insert(*point);
@@ -292,10 +301,20 @@ impl<'a> Court<'a> {
 }
 
 /// Where a deed ends its subject's chains.
-fn cuts(deed: &Deed) -> Option<&Frontier> {
+fn cuts(deed: &Deed) -> Option<(DeviceId, &Frontier)> {
     match &deed.act {
-        Act::Remove { cuts, .. } => Some(cuts),
-        Act::Appoint { role, cuts, .. } if !role.writes() => Some(cuts),
+        Act::Remove { device, cuts } => Some((*device, cuts)),
+        Act::Appoint { device, role, cuts, .. } if !role.writes() => Some((*device, cuts)),
         _ => None,
     }
+}
+
+/// Whom a deed makes an admin or an anchor.
+fn trusts(deed: &Deed) -> Option<DeviceId> {
+    let (device, role) = match &deed.act {
+        Act::Admit(request) => (request.device(), request.certificate().invitation().role),
+        Act::Appoint { device, role, .. } => (*device, *role),
+        Act::Remove { .. } | Act::Close { .. } => return None,
+    };
+    matches!(role, Role::Anchor | Role::Admin).then_some(device)
 }

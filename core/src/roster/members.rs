@@ -61,9 +61,9 @@ impl Roster {
         self.outcome.former.get(device)
     }
 
-    /// Whether somebody is or was a member. They may read the roster, and have written it.
+    /// Whether somebody is a member, or was ever let in. They may read the roster, and have written it.
     pub fn knows(&self, device: &DeviceId) -> bool {
-        self.member(device).is_some() || self.former(device).is_some()
+        self.member(device).is_some() || self.is_cut_off(device)
     }
 
     /// How far a chain of documents counts.
@@ -75,6 +75,32 @@ impl Roster {
             None if writes => Reach::Whole,
             None => Reach::Nothing,
         }
+    }
+
+    /// Whether anybody was cut off: removed, or given a role that does not write.
+    pub fn has_cuts(&self) -> bool {
+        !self.outcome.cut_off.is_empty()
+    }
+
+    /// Whether somebody was cut off, now or before they came back; or was let in, and does not count.
+    pub fn is_cut_off(&self, device: &DeviceId) -> bool {
+        self.outcome.cut_off.contains(device)
+    }
+
+    /// The one member that mends what was written behind a cut: the anchor of longest standing, or where there is
+    /// none, the admin.
+    pub fn mender(&self) -> Option<DeviceId> {
+        let of_role = |role| {
+            let members = self.members().filter(move |(_, member)| member.role == role);
+            members.min_by_key(|(device, member)| (member.since, **device)).map(|(id, _)| *id)
+        };
+        of_role(super::Role::Anchor).or_else(|| of_role(super::Role::Admin))
+    }
+
+    /// Whether mends by a device count: it is or was an anchor or an admin. As roles change, who mended in good faith
+    /// must be believed by those who come later.
+    pub fn may_mend(&self, device: &DeviceId) -> bool {
+        self.outcome.trusted.contains(device)
     }
 
     /// Takes in segments of the roster's log, each of which follows what is held of its chain; says whether anything

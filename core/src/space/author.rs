@@ -11,8 +11,9 @@ use super::journal::Acceptance;
 use super::{Context, Space};
 use crate::clock::{Now, SteadyTime};
 use crate::document::Label;
+use crate::document::check::{self, Outline};
 use crate::id::{ChainId, DeviceId, DocumentId};
-use crate::log::{ChainHead, EntryKind, SegmentBuilder};
+use crate::log::{ChainHead, Entry, EntryKind, SegmentBuilder};
 use crate::roster::{Reach, Role};
 
 /// Edits this close to the last segment wait for one another and leave as one.
@@ -61,6 +62,8 @@ struct Author {
     /// Shown by the first segment.
     head: Option<ChainHead>,
     builder: Option<SegmentBuilder>,
+    /// Where the chain's Yjs client stands behind what the builder holds.
+    clock: u32,
     updates: u64,
     sealed: VecDeque<Sealed>,
 }
@@ -124,10 +127,12 @@ impl Space {
             author.sealed.get(at)
         });
         let Some(sealed) = sealed else { return Standing::default() };
+        // What was cut off is not passed on, so nobody acknowledges it, though they do what came with it.
+        let counts = self.roster.reach(&self.me, chain) == Reach::Whole;
         let has_it = |(peer, acked): (&DeviceId, &u64)| (*acked >= sealed.feed).then_some(*peer);
         Standing {
             saved: self.journal.is_saved(sealed.batch),
-            peers: self.acked.iter().filter_map(has_it).collect(),
+            peers: self.acked.iter().filter(|_| counts).filter_map(has_it).collect(),
         }
     }
 
@@ -185,7 +190,8 @@ impl Space {
         let own = || log.chains.iter().filter(|(_, chain)| chain.author == me);
         let open = own().filter(|(_, chain)| chain.state == ChainState::Open).map(|(id, _)| id);
         // Whoever was removed and is back goes on with a new chain: the old one ended where the removal says.
-        let whole = |id: &&ChainId| self.reach(document, &me, id) == Reach::Whole;
+        let is_roster = document == self.roster_document;
+        let whole = |id: &&ChainId| is_roster || self.roster.reach(&me, id) == Reach::Whole;
         let free = open.chain(&log.begun).filter(whole).find(|id| !taken.contains(id));
         if let Some(chain) = free.copied() {
             return self.authorship(chain, document, None);
@@ -207,13 +213,14 @@ impl Space {
             document,
             head,
             builder: None,
+            clock: 0,
             updates: 0,
             sealed: VecDeque::new(),
         });
         Authorship { chain, updates: author.updates }
     }
 
-    fn add_entry(
+    pub(super) fn add_entry(
         &mut self,
         chain: ChainId,
         kind: EntryKind,
@@ -224,11 +231,21 @@ impl Space {
         let held = self.index.get(&author.document).and_then(|log| log.chains.get(&chain));
         let builder = match (&mut author.builder, held, &author.head) {
             (Some(builder), _, _) => builder,
-            (empty, Some(held), _) => empty.insert(SegmentBuilder::behind(chain, held.tip)),
+            (empty, Some(held), _) => {
+                author.clock = held.clock;
+                empty.insert(SegmentBuilder::behind(chain, held.tip))
+            }
             (empty, None, Some(head)) => empty.insert(SegmentBuilder::opening(head.clone())),
             (_, None, None) => return,
         };
         builder.push(kind, payload, context.now.wall);
+        let own = check::Author::Chain { client: chain.client_id(), clock: None };
+        let entry = Entry { kind, elapsed: 0, payload };
+        if let Some(update) = entry.update()
+            && let Ok(Outline { clocks: Some(clocks), .. }) = check::update(update, own)
+        {
+            author.clock = clocks.end;
+        }
         author.updates += 1;
         match builder.is_full() {
             true => self.seal_chain(chain, context),
@@ -236,7 +253,7 @@ impl Space {
         }
     }
 
-    fn seal_chain(&mut self, chain: ChainId, context: &mut Context<'_>) {
+    pub(super) fn seal_chain(&mut self, chain: ChainId, context: &mut Context<'_>) {
         let Some(author) = self.authors.chains.get_mut(&chain) else { return };
         let Some(builder) = author.builder.take() else { return };
         let tip = builder.tip();
@@ -248,8 +265,9 @@ impl Space {
             author.sealed.pop_front();
         }
         self.authors.unsealed.remove(&chain);
-        let document = author.document;
-        let acceptance = Acceptance { document, author: self.me, segment, tip, origin: None };
+        let (document, clock) = (author.document, author.clock);
+        let author = self.me;
+        let acceptance = Acceptance { document, author, segment, tip, clock, origin: None };
         self.accept(acceptance, context);
     }
 }

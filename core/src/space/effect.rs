@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::message::Refusal;
 use crate::codec::CodecError;
 use crate::document::Label;
+use crate::document::check::BadUpdate;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use crate::log::{ChainHead, Frontier, Segment, SegmentError, Tip};
 use crate::roster::Genesis;
@@ -34,8 +35,20 @@ pub enum Effect {
         document: DocumentId,
         /// What the peer holds already.
         beyond: Frontier,
+        /// What may be read at the most. The store shows more: what would not survive the process yet.
+        upto: Frontier,
         /// About how many bytes to read at the most.
         budget: usize,
+    },
+    /// Make a [mend](crate::document::mend) for what does not count in a document, from all that was asked to be
+    /// written of it; the answer is [`Event::Mended`](super::Event::Mended).
+    Mend {
+        /// The document.
+        document: DocumentId,
+        /// Where what counts of its chains ends.
+        counts: Frontier,
+        /// Where the chains of which more is here end.
+        refused: Frontier,
     },
     /// Entries were taken in: bring them into the document where it is open.
     Apply(Arrival),
@@ -113,6 +126,16 @@ pub enum PeerFault {
         #[from]
         source: SegmentError,
     },
+    /// It sent an update that must not be merged.
+    #[error("it sent an update that can't be taken")]
+    Update {
+        /// What is wrong with it.
+        #[from]
+        source: BadUpdate,
+    },
+    /// It sent a mend by somebody who may not mend, or one that does not decode.
+    #[error("it sent a mend that can't be taken")]
+    Mend,
     /// It gave a document a name that does not fit its id, or is no name.
     #[error("it sent a document's name that is not that document's")]
     Label,
@@ -144,6 +167,8 @@ pub enum Change {
         space: SpaceId,
         /// Its name and lineage.
         label: Label,
+        /// How far chains that were cut off are mended.
+        mended: Frontier,
     },
     /// Keep the head of a chain.
     Head(ChainHead),
@@ -195,6 +220,8 @@ pub struct SpaceRecord {
 pub struct ChainRecord {
     /// The number, hash and time of the last entry.
     pub tip: Tip,
+    /// Where its Yjs client stands: the clock of what it inserts next.
+    pub clock: u32,
     /// This store's feed number when the chain last grew.
     pub feed: u64,
     /// Whether more may be added, and by whom.

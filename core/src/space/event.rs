@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::id::{ChainId, DeviceId, DocumentId};
-use crate::log::Segment;
+use crate::log::{Frontier, Segment};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -61,6 +61,23 @@ pub enum Event {
         segments: Vec<Segment>,
         /// Whether there is more than the budget let through.
         more: bool,
+    },
+    /// What [`Effect::Mend`](super::Effect::Mend) asked for.
+    Mended {
+        /// The document.
+        document: DocumentId,
+        /// A chain that [`Space::author`](super::Space::author) gave for it, and nobody else writes on.
+        chain: ChainId,
+        /// Where the mended chains end.
+        refused: Frontier,
+        /// The update that undoes what did not count of them, v1.
+        update: Vec<u8>,
+    },
+    /// What [`Effect::Mend`](super::Effect::Mend) asked for can't be done yet: what is refused leans on something that
+    /// is not here. It is asked for again when more of the document is.
+    NotMended {
+        /// The document.
+        document: DocumentId,
     },
     /// Time has passed: [`Space::deadline`](super::Space::deadline) is reached.
     Tick,

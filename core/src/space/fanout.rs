@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::effect::Effect;
 use super::journal::Accepted;
 use super::message::{Message, Segments, Stretch};
@@ -77,9 +79,6 @@ impl Space {
     ) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return };
         let receivers = |peer: &&DeviceId| {
-            if !self.may_read(peer, &first.document) {
-                return false;
-            }
             let Some(session) = self.sessions.get(*peer) else { return false };
             let brought = group.iter().all(|accepted| session.brought(accepted, **peer));
             session.is_live() && !brought
@@ -94,10 +93,26 @@ impl Space {
         for peer in &to {
             self.tell_position(*peer, stretch.from, context);
         }
-        let frame = self.group_message(group, stretch).frame(self.tag);
+        // Whoever mends gets more than others, where there is something to be mended.
+        let cuts = self.roster.has_cuts();
+        let (menders, others): (Vec<_>, Vec<_>) =
+            to.into_iter().partition(|peer| cuts && self.is_mender(peer));
+        for to in [menders, others].into_iter().filter(|to| !to.is_empty()) {
+            let frame = self.group_message(group, stretch, &to[0]).frame(self.tag);
+            self.send_frame(frame, last.feed, to, context);
+        }
+    }
+
+    fn send_frame(
+        &mut self,
+        frame: Bytes,
+        upto: u64,
+        to: Vec<DeviceId>,
+        context: &mut Context<'_>,
+    ) {
         for peer in &to {
             let Some(session) = self.sessions.get_mut(peer) else { continue };
-            session.outbound.advance(last.feed, context.now.steady);
+            session.outbound.advance(upto, context.now.steady);
             session.queued += frame.len();
             if session.queued > HIGH_WATER {
                 tracing::info!(peer = %peer.short(), "a slow reader: it catches up later");
@@ -117,11 +132,16 @@ impl Space {
         }
     }
 
-    fn group_message(&self, group: &[Arc<Accepted>], stretch: Stretch) -> Message {
+    fn group_message(
+        &self,
+        group: &[Arc<Accepted>],
+        stretch: Stretch,
+        reader: &DeviceId,
+    ) -> Message {
         let document = group[0].document;
         let segments = group.iter().map(|accepted| (*accepted.segment).clone());
         let segments: Vec<_> =
-            segments.filter_map(|segment| self.counting(document, segment)).collect();
+            segments.filter_map(|segment| self.travelling(document, segment, reader)).collect();
         let begins = segments.iter().any(|segment| segment.head().is_some());
         let label = begins.then(|| self.index.get(&document).map(|log| log.label.clone()));
         let label = label.flatten();

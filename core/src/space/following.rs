@@ -93,7 +93,7 @@ impl Space {
             }
             // Nothing of what holds refused entries is acknowledged: they are to be sent again.
             if let (Some(received), Some(incarnation)) = (saved, session.theirs)
-                && session.inbound.refused.is_empty()
+                && session.inbound.takes_all()
             {
                 self.seen.insert(*peer, Position { incarnation, number: received });
                 let frame = Message::Saved(received).frame(self.tag);
@@ -106,7 +106,9 @@ impl Space {
     /// The peer saved this device's feed up to a number.
     pub(super) fn on_saved(&mut self, peer: DeviceId, upto: u64, context: &mut Context<'_>) {
         let feed = self.journal.feed();
-        if upto > feed.accepted {
+        // What was not mentioned in this session can't have been saved in it.
+        let mentioned = self.sessions.get(&peer).map_or(0, |session| session.outbound.mentioned);
+        if upto > feed.accepted.min(mentioned) {
             return;
         }
         let acked = self.acked.entry(peer).or_default();
@@ -123,7 +125,7 @@ impl Space {
     pub(super) fn persist_seen(&mut self, peer: DeviceId) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         let Some(incarnation) = session.theirs else { return };
-        if session.inbound.refused.is_empty() {
+        if session.inbound.takes_all() {
             session.inbound.persisted = session.inbound.received;
             let position = Position { incarnation, number: session.inbound.received };
             self.journal.add(Change::Seen { space: self.id, peer, position });
@@ -146,6 +148,11 @@ impl Inbound {
     /// Goes on behind what was `followed` before; `head` is where the peer's feed is now.
     pub(super) fn at(followed: u64, head: u64) -> Self {
         Self { received: followed, persisted: followed, head, ..Self::default() }
+    }
+
+    /// Whether nothing that the peer sent was left out for want of a right.
+    fn takes_all(&self) -> bool {
+        self.refused.is_empty() && self.barred.is_empty()
     }
 
     /// Whether a chain is not taken from the peer as far as it goes, for want of a right.

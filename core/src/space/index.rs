@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::effect::{ChainRecord, ChainState, Change};
 use super::journal::Accepted;
 use crate::document::Label;
-use crate::id::{ChainId, DeviceId, DocumentId, Hash};
+use crate::id::{ChainId, DeviceId, DocumentId, Hash, SpaceId};
 use crate::log::{ChainHead, Frontier, Point, Tip};
 
 /// One document's chains.
@@ -13,6 +13,8 @@ use crate::log::{ChainHead, Frontier, Point, Tip};
 pub(super) struct DocumentLog {
     pub(super) label: Label,
     pub(super) chains: BTreeMap<ChainId, Chain>,
+    /// How far chains that were cut off are mended.
+    pub(super) mended: Frontier,
     /// Chains that this device opened and has not written to yet.
     pub(super) begun: BTreeSet<ChainId>,
     /// The feed's number when the document last changed.
@@ -26,8 +28,10 @@ pub(super) struct DocumentLog {
 pub(super) struct Chain {
     pub(super) author: DeviceId,
     pub(super) tip: Tip,
+    /// Where its Yjs client stands.
+    pub(super) clock: u32,
     /// The last entry that would survive the process: what may be sent.
-    pub(super) written: u64,
+    pub(super) written: Point,
     /// The last entry that would survive a power cut: what may be advertised.
     pub(super) saved: Point,
     pub(super) state: ChainState,
@@ -35,15 +39,22 @@ pub(super) struct Chain {
 
 impl DocumentLog {
     pub(super) fn new(label: Label) -> Self {
-        Self { label, chains: BTreeMap::new(), begun: BTreeSet::new(), changed: 0, saved_feed: 0 }
+        Self {
+            label,
+            chains: BTreeMap::new(),
+            mended: Frontier::default(),
+            begun: BTreeSet::new(),
+            changed: 0,
+            saved_feed: 0,
+        }
     }
 
     /// Puts back a chain that was read from the store, and is saved therefore.
     pub(super) fn restore(&mut self, chain: ChainId, head: &ChainHead, record: &ChainRecord) {
         let saved = record.tip.point();
-        let ChainRecord { tip, feed, state } = *record;
-        self.chains
-            .insert(chain, Chain { author: head.device, tip, written: tip.number, saved, state });
+        let ChainRecord { tip, clock, feed, state } = *record;
+        let author = head.device;
+        self.chains.insert(chain, Chain { author, tip, clock, written: saved, saved, state });
         self.changed = self.changed.max(feed);
         self.saved_feed = self.changed;
     }
@@ -53,22 +64,28 @@ impl DocumentLog {
         &mut self,
         chain: ChainId,
         author: DeviceId,
-        tip: Tip,
+        (tip, clock): (Tip, u32),
         feed: u64,
     ) -> &mut Chain {
         self.changed = feed;
         self.begun.remove(&chain);
         let start = Point { number: 0, hash: Hash(chain.0) };
-        let begun = Chain { author, tip, written: 0, saved: start, state: ChainState::Open };
+        let state = ChainState::Open;
+        let begun = Chain { author, tip, clock, written: start, saved: start, state };
         let chain = self.chains.entry(chain).or_insert(begun);
-        chain.tip = tip;
+        (chain.tip, chain.clock) = (tip, clock);
         chain
+    }
+
+    /// The change that stores what is known of the document as a whole.
+    pub(super) fn change(&self, space: SpaceId) -> Change {
+        Change::Document { space, label: self.label.clone(), mended: self.mended.clone() }
     }
 
     /// What was accepted is written now.
     pub(super) fn wrote(&mut self, accepted: &Accepted) {
         if let Some(chain) = self.chains.get_mut(&accepted.segment.chain) {
-            chain.written = accepted.tip.number;
+            chain.written = accepted.tip.point();
         }
     }
 
@@ -83,6 +100,12 @@ impl DocumentLog {
     /// All that is held, saved or not.
     pub(super) fn frontier(&self) -> Frontier {
         self.chains.iter().map(|(id, chain)| (*id, chain.tip.point())).collect()
+    }
+
+    /// What may be sent.
+    pub(super) fn written_frontier(&self) -> Frontier {
+        let written = self.chains.iter().filter(|(_, chain)| chain.written.number > 0);
+        written.map(|(id, chain)| (*id, chain.written)).collect()
     }
 
     /// What others may rely on.
@@ -121,7 +144,7 @@ impl Chain {
 
     /// The change that stores this chain's end.
     pub(super) fn change(&self, document: DocumentId, chain: ChainId, feed: u64) -> Change {
-        let record = ChainRecord { tip: self.tip, feed, state: self.state };
+        let record = ChainRecord { tip: self.tip, clock: self.clock, feed, state: self.state };
         Change::Chain { document, chain, record }
     }
 }

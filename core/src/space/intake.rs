@@ -12,6 +12,7 @@ use super::message::Segments;
 use super::{Context, Space};
 use crate::clock::WallTime;
 use crate::document::Label;
+use crate::document::check::{self, Author, BadUpdate};
 use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::identity::BadSignature;
 use crate::log::{EntryKind, Link, MAX_SEGMENT_BYTES, Point, Segment, SegmentError, Tip};
@@ -38,6 +39,8 @@ struct Staged {
     author: DeviceId,
     segment: Segment,
     tip: Tip,
+    /// Where its Yjs client stands behind it.
+    clock: u32,
     /// What vouches for it, if not its signature: the roster says that the chain ends with this hash.
     cut: Option<Point>,
     from: DeviceId,
@@ -48,6 +51,7 @@ struct Held {
     document: DocumentId,
     author: DeviceId,
     tip: Tip,
+    clock: u32,
 }
 
 /// What became of a segment.
@@ -196,11 +200,11 @@ impl Space {
         if self.chain(&document, &chain).is_some_and(|chain| chain.state == ChainState::Forked) {
             return Ok(Fate::Fine);
         }
-        let cut = match self.reach(document, &held.author, &chain) {
+        let cut = match self.reach(document, &held.author, &chain, &self.me) {
             Reach::Whole => None,
             Reach::Upto(cut) if held.tip.number >= cut.number => return Ok(Fate::Barred),
             Reach::Upto(cut) => Some(cut),
-            Reach::Nothing if self.roster.former(&held.author).is_some() => {
+            Reach::Nothing if self.roster.is_cut_off(&held.author) => {
                 return Ok(Fate::Barred);
             }
             Reach::Nothing => return Ok(Fate::Refused),
@@ -219,13 +223,17 @@ impl Space {
         if self.is_roster(document) && !belongs_in_roster(&fresh) {
             return Err(PeerFault::Roster);
         }
+        if !self.is_roster(document) && !self.may_hold(&held.author, &fresh) {
+            return Err(PeerFault::Mend);
+        }
         let (fresh, cut) = match cut {
             Some(cut) => fresh.upto(cut)?,
             None => (fresh, None),
         };
         let tip = fresh.walk(held.tip.time)?;
+        let clock = check_updates(&fresh, held.clock)?;
         let author = held.author;
-        let staged = Staged { document, author, segment: fresh, tip, cut, from: peer };
+        let staged = Staged { document, author, segment: fresh, tip, clock, cut, from: peer };
         self.intake.chains.entry(chain).or_default().push(staged);
         Ok(Fate::Fine)
     }
@@ -235,28 +243,35 @@ impl Space {
     fn held(&self, document: DocumentId, segment: &Segment) -> Result<Option<Held>, PeerFault> {
         if let Some(last) = self.intake.chains.get(&segment.chain).and_then(|staged| staged.last())
         {
-            let Staged { document, author, tip, .. } = *last;
-            return Ok(Some(Held { document, author, tip }));
+            let Staged { document, author, tip, clock, .. } = *last;
+            return Ok(Some(Held { document, author, tip, clock }));
         }
         if let Some(chain) = self.chain(&document, &segment.chain) {
-            let (author, tip) = (chain.author, chain.tip);
-            return Ok(Some(Held { document, author, tip }));
+            let (author, tip, clock) = (chain.author, chain.tip, chain.clock);
+            return Ok(Some(Held { document, author, tip, clock }));
         }
         let Link::Opens(head) = &segment.link else { return Ok(None) };
         if head.id() != segment.chain || head.document != document {
             return Err(SegmentError::WrongHead.into());
         }
         let tip = Tip::start(segment.chain, head.opened);
-        Ok(Some(Held { document, author: head.device, tip }))
+        Ok(Some(Held { document, author: head.device, tip, clock: 0 }))
     }
 
-    /// How far somebody's chain counts in a document. In the roster, whoever was ever a member may speak: what of it
+    /// How far somebody's chain travels to a reader. In the roster, whoever was ever a member may speak: what of it
     /// counts, the roster says.
-    pub(super) fn reach(&self, document: DocumentId, author: &DeviceId, chain: &ChainId) -> Reach {
+    pub(super) fn reach(
+        &self,
+        document: DocumentId,
+        author: &DeviceId,
+        chain: &ChainId,
+        reader: &DeviceId,
+    ) -> Reach {
         match document == self.roster_document {
             true if self.roster.knows(author) => Reach::Whole,
             true => Reach::Nothing,
-            false => self.roster.reach(author, chain),
+            false if self.is_mender(reader) && self.roster.is_cut_off(author) => Reach::Whole,
+            false => self.counting_reach(document, author, chain),
         }
     }
 
@@ -335,12 +350,12 @@ impl Space {
     fn accept_joined(&mut self, group: Vec<Staged>, context: &mut Context<'_>) {
         let mut parts = group.into_iter();
         let Some(first) = parts.next() else { return };
-        let Staged { document, author, mut segment, mut tip, from, .. } = first;
+        let Staged { document, author, mut segment, mut tip, mut clock, from, .. } = first;
         for part in parts {
             segment.join(part.segment);
-            tip = part.tip;
+            (tip, clock) = (part.tip, part.clock);
         }
-        let acceptance = Acceptance { document, author, segment, tip, origin: Some(from) };
+        let acceptance = Acceptance { document, author, segment, tip, clock, origin: Some(from) };
         self.accept(acceptance, context);
     }
 }
@@ -371,6 +386,20 @@ fn grouped(staged: Vec<Staged>) -> Vec<Vec<Staged>> {
         }
     }
     groups
+}
+
+/// Reads every update from end to end: nobody else's client id, no gap, nothing that yrs could choke on. Gives where
+/// the chain's Yjs client stands behind them.
+fn check_updates(segment: &Segment, mut clock: u32) -> Result<u32, BadUpdate> {
+    let client = segment.chain.client_id();
+    let entries = segment.entries().map_while(Result::ok);
+    for update in entries.filter_map(|(entry, _)| entry.update()) {
+        let author = Author::Chain { client, clock: Some(clock) };
+        if let Some(clocks) = check::update(update, author)?.clocks {
+            clock = clocks.end;
+        }
+    }
+    Ok(clock)
 }
 
 fn belongs_in_roster(segment: &Segment) -> bool {

@@ -118,6 +118,8 @@ pub(super) struct Acceptance {
     pub(super) author: DeviceId,
     pub(super) segment: Segment,
     pub(super) tip: Tip,
+    /// Where its Yjs client stands behind it.
+    pub(super) clock: u32,
     pub(super) origin: Option<DeviceId>,
 }
 
@@ -125,17 +127,17 @@ impl Space {
     /// Takes in a segment that has passed all checks and follows what is held of its chain. The document
     /// must be in the index.
     pub(super) fn accept(&mut self, acceptance: Acceptance, context: &mut Context<'_>) {
-        let Acceptance { document, author, segment, tip, origin } = acceptance;
+        let Acceptance { document, author, segment, tip, clock, origin } = acceptance;
         let feed = self.journal.number();
         let Some(log) = self.index.get_mut(&document) else { return };
         if log.changed == 0 {
-            self.journal.add(Change::Document { space: self.id, label: log.label.clone() });
+            self.journal.add(log.change(self.id));
             context.effects.push(Effect::Notify(Notice::Document(document)));
         }
         if let Link::Opens(head) = &segment.link {
             self.journal.add(Change::Head(head.clone()));
         }
-        let chain = log.grow(segment.chain, author, tip, feed);
+        let chain = log.grow(segment.chain, author, (tip, clock), feed);
         if author == self.me && origin.is_some() {
             // A peer has more of it than this device: who knows how much more there was.
             chain.state = ChainState::Retired;
@@ -144,7 +146,7 @@ impl Space {
         }
         let state = chain.state;
         self.journal.add(Change::Segment { document, segment: segment.clone() });
-        let record = ChainRecord { tip, feed, state };
+        let record = ChainRecord { tip, clock, feed, state };
         self.journal.add(Change::Chain { document, chain: segment.chain, record });
         let segment = Arc::new(segment);
         let accepted = Arc::new(Accepted { feed, document, segment: segment.clone(), tip, origin });
@@ -154,6 +156,8 @@ impl Space {
         context.effects.push(Effect::Apply(arrival));
         if document == self.roster_document {
             self.take_roster(author, &segment, context);
+        } else {
+            self.take_mends(document, &segment, context);
         }
     }
 

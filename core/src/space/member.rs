@@ -1,4 +1,4 @@
-//! Who is talked to: every frame passes here first, and only who is or was a member gets past.
+//! Who is talked to: every frame passes here first, and only members get past.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::effect::{Change, Effect, Notice, PeerFault, Position};
 use super::message::{Message, Refusal};
 use super::session::PATIENCE;
 use super::{Context, Space};
-use crate::id::{DeviceId, DocumentId};
+use crate::id::DeviceId;
 use crate::log::Segment;
 use crate::roster::{Act, JoinRequest};
 
@@ -34,7 +34,7 @@ impl Space {
             Message::Stranger => self.introduce(peer, context),
             Message::Welcome { roster, .. } => return self.welcomed(peer, roster, context),
             Message::Refused(refusal) => self.refused(refusal, context),
-            _ if !self.roster.knows(&peer) => self.send(peer, &Message::Stranger, context),
+            _ if !self.both_are_in(&peer) => self.turn_away(peer, context),
             message => return self.member_message(peer, message, context),
         }
         Ok(())
@@ -49,14 +49,8 @@ impl Space {
         self.open_session(peer, context);
         match message {
             Message::Open(open) => return self.on_open(peer, open, context),
-            Message::Changed(mut changed) => {
-                changed
-                    .documents
-                    .retain(|(label, _)| self.may_read(&peer, &label.document(&self.id)));
-                return self.changed(peer, changed, context);
-            }
+            Message::Changed(changed) => return self.changed(peer, changed, context),
             Message::Want(documents) => self.wanted(peer, documents),
-            Message::Segments(segments) if !self.may_read(&peer, &segments.document) => {}
             Message::Segments(segments) => return self.segments(peer, segments, context),
             Message::Position(stretch) => self.claim(peer, stretch),
             Message::Saved(upto) => self.on_saved(peer, upto, context),
@@ -69,6 +63,10 @@ impl Space {
     fn join(&mut self, peer: DeviceId, request: Box<JoinRequest>, context: &mut Context<'_>) {
         if request.device() != peer {
             return self.send(peer, &Message::Refused(Refusal::NotValid), context);
+        }
+        if self.role().is_none() {
+            // Whoever is out lets nobody in, and knows nothing of tickets.
+            return;
         }
         let held = self.roster.member(&peer).map(|member| member.role);
         let invitation = request.certificate().invitation();
@@ -98,12 +96,20 @@ impl Space {
     /// A peer does not know this device as a member: show it what let it in.
     fn introduce(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         let now = context.now.steady;
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if session.introduced.is_none_or(|at| now.since(at) >= PATIENCE) {
-            session.introduced = Some(now);
+        if self.introduced.get(&peer).is_none_or(|at| now.since(*at) >= PATIENCE) {
+            self.introduced.insert(peer, now);
             let roster = self.roster.segments();
             self.send(peer, &Message::Introduce(roster), context);
         }
+    }
+
+    /// A peer talks of what only members hear of. Who was a member is shown why it is none, and all are asked what lets
+    /// them in.
+    fn turn_away(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+        if self.roster.knows(&peer) {
+            self.introduce(peer, context);
+        }
+        self.send(peer, &Message::Stranger, context);
     }
 
     /// A stranger shows what let it in.
@@ -115,6 +121,10 @@ impl Space {
     ) -> Result<(), PeerFault> {
         self.learn(peer, roster, context)?;
         self.open_session(peer, context);
+        if !self.both_are_in(&peer) && self.roster.knows(&peer) {
+            // What it goes by is not all there is.
+            self.introduce(peer, context);
+        }
         Ok(())
     }
 
@@ -130,9 +140,13 @@ impl Space {
             return;
         }
         context.effects.push(Effect::Notify(Notice::Roster));
-        let joined: Vec<_> = self.roster.members().map(|(device, _)| *device).collect();
-        for device in joined.into_iter().filter(|device| !members.contains(device)) {
-            self.begin_again(device, context);
+        self.suspect_all();
+        let are: BTreeSet<_> = self.roster.members().map(|(device, _)| *device).collect();
+        for device in members.difference(&are) {
+            self.part_with(*device, context);
+        }
+        if are.contains(&self.me) && !members.contains(&self.me) {
+            self.begin_again();
         }
         for peer in self.connected.clone() {
             self.open_session(peer, context);
@@ -140,31 +154,30 @@ impl Space {
         }
     }
 
-    /// Somebody is a member who was not. What was passed over while they were none has to be looked at from the start:
-    /// theirs by this device, or if it is this device, everybody's.
-    fn begin_again(&mut self, device: DeviceId, context: &mut Context<'_>) {
-        if device != self.me {
-            self.acked.remove(&device);
-            if let Some(session) = self.sessions.get_mut(&device) {
-                session.outbound.begin_again(0);
-            }
-            return;
+    /// Somebody is no member any more, and hears why. Nothing is said to them from then on, nor by this device, if it
+    /// is the one.
+    fn part_with(&mut self, device: DeviceId, context: &mut Context<'_>) {
+        self.acked.remove(&device);
+        if self.sessions.remove(&device).is_some() {
+            self.introduced.remove(&device);
+            self.introduce(device, context);
         }
+        if device == self.me {
+            self.sessions.clear();
+        }
+    }
+
+    /// This device is let in again. What was passed over meanwhile has to be looked at from the start.
+    fn begin_again(&mut self) {
         self.acked.clear();
         for (peer, position) in std::mem::take(&mut self.seen) {
             let position = Position { number: 0, ..position };
             self.journal.add(Change::Seen { space: self.id, peer, position });
         }
-        for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
-            self.sessions.remove(&peer);
-            self.open_session(peer, context);
-        }
     }
 
-    /// Whether a peer may have a document. The roster is for whoever was ever let in, so that who was removed learns
-    /// of it; everything else is for members, and comes from members alone.
-    pub(super) fn may_read(&self, peer: &DeviceId, document: &DocumentId) -> bool {
-        let both = self.role().is_some() && self.roster.member(peer).is_some();
-        both || *document == self.roster_document && self.roster.knows(peer)
+    /// Whether this device and a peer are members both.
+    pub(super) fn both_are_in(&self, peer: &DeviceId) -> bool {
+        self.role().is_some() && self.roster.member(peer).is_some()
     }
 }

@@ -90,7 +90,7 @@ impl Space {
     ) {
         self.petition = Some(ticket.request(&self.key));
         let context = &mut Context { now, rng, effects };
-        for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
+        for peer in self.connected.clone() {
             self.press(peer, context);
         }
     }
@@ -133,11 +133,13 @@ impl Space {
         Ok(())
     }
 
-    /// Where somebody's chains end in all documents, as this device has them.
+    /// Where somebody's chains end in all documents, as this device has saved them: what it loses when power fails, and
+    /// nobody else has, must not be among what counts.
     fn ends_of(&self, device: &DeviceId) -> Frontier {
         let documents = self.index.iter().filter(|(id, _)| **id != self.roster_document);
         let chains = documents.flat_map(|(_, log)| &log.chains);
         let theirs = chains.filter(|(_, chain)| chain.author == *device);
-        theirs.map(|(id, chain)| (*id, chain.tip.point())).collect()
+        let saved = theirs.filter(|(_, chain)| chain.saved.number > 0);
+        saved.map(|(id, chain)| (*id, chain.saved)).collect()
     }
 }

@@ -9,7 +9,7 @@ use super::effect::{Effect, PeerFault};
 use super::following::Offer;
 use super::message::{Changed, Message, Segments, Stretch};
 use super::session::{Mode, PATIENCE};
-use super::{Context, Space};
+use super::{Context, DocumentLog, Space};
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::log::{Frontier, Point, Segment};
@@ -46,8 +46,9 @@ impl Space {
         }
         if let Some((document, beyond)) = session.outbound.queue.front().cloned() {
             session.outbound.reading = true;
-            let budget = READ_BYTES;
-            context.effects.push(Effect::Read { peer, document, beyond, budget });
+            let upto = self.index.get(&document).map(DocumentLog::written_frontier);
+            let (upto, budget) = (upto.unwrap_or_default(), READ_BYTES);
+            context.effects.push(Effect::Read { peer, document, beyond, upto, budget });
             return;
         }
         match session.outbound.mode {
@@ -74,6 +75,7 @@ impl Space {
         let stretch = changed.stretch;
         self.send(peer, &Message::Changed(changed), context);
         if let Some(session) = self.sessions.get_mut(&peer) {
+            session.outbound.mentioned = session.outbound.mentioned.max(stretch.upto);
             session.outbound.mode = Mode::Offered { stretch, since: context.now.steady };
         }
     }
@@ -82,7 +84,6 @@ impl Space {
     /// what is saved is advertised.
     fn changed_since(&self, from: u64, peer: DeviceId) -> Option<Changed> {
         let changed = self.index.iter().filter(|(_, log)| log.saved_feed > from);
-        let changed = changed.filter(|(document, _)| self.may_read(&peer, document));
         let mut changed: Vec<_> = changed.collect();
         changed.sort_unstable_by_key(|(_, log)| log.saved_feed);
         let mut chains = 0;
@@ -94,25 +95,31 @@ impl Space {
         let last = page.last()?.1.saved_feed;
         let upto = if page.len() == changed.len() { self.journal.feed().saved } else { last };
         let offered = |(document, log): &(&DocumentId, &super::DocumentLog)| {
-            (log.label.clone(), self.offered_frontier(**document, log))
+            (log.label.clone(), self.offered_frontier(**document, log, &peer))
         };
         let documents = page.into_iter().map(offered).collect();
         Some(Changed { stretch: Stretch { from, upto }, documents })
     }
 
-    /// What is saved of a document and counts.
-    fn offered_frontier(&self, document: DocumentId, log: &super::DocumentLog) -> Frontier {
-        let counts = |(id, point): (&ChainId, &Point)| match self.reach(
+    /// What is saved of a document and travels to a peer.
+    fn offered_frontier(
+        &self,
+        document: DocumentId,
+        log: &super::DocumentLog,
+        peer: &DeviceId,
+    ) -> Frontier {
+        let travels = |(id, point): (&ChainId, &Point)| match self.reach(
             document,
             &log.chains.get(id)?.author,
             id,
+            peer,
         ) {
             Reach::Whole => Some((*id, *point)),
             Reach::Upto(cut) if cut.number < point.number => Some((*id, cut)),
             Reach::Upto(_) => Some((*id, *point)),
             Reach::Nothing => None,
         };
-        log.saved_frontier().iter().filter_map(counts).collect()
+        log.saved_frontier().iter().filter_map(travels).collect()
     }
 
     /// A peer says what changed at its end: answer with what is missing of it here.
@@ -127,6 +134,8 @@ impl Space {
         self.settle_intake(context);
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.inbound.settle_offer(&self.index);
+            // Once the peer knows what does not count, it offers it no more.
+            session.inbound.barred.clear();
         }
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         let inbound = &session.inbound;
@@ -138,7 +147,7 @@ impl Space {
             let document = label.document(&self.id);
             let log = self.index.get(&document);
             let covers =
-                |log: &super::DocumentLog| log.covers(&offered, |chain| inbound.is_refused(chain));
+                |log: &DocumentLog| log.covers(&offered, |chain| inbound.is_refused(chain));
             if !log.is_some_and(covers) {
                 let held = log.map(|log| log.frontier_for(&offered)).unwrap_or_default();
                 want.push((document, held));
@@ -158,8 +167,6 @@ impl Space {
 
     /// A peer says what it holds of documents that it wants more of.
     pub(super) fn wanted(&mut self, peer: DeviceId, documents: Vec<(DocumentId, Frontier)>) {
-        let readable = |document: &DocumentId| self.may_read(&peer, document);
-        let documents: Vec<_> = documents.into_iter().filter(|(id, _)| readable(id)).collect();
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         let outbound = &mut session.outbound;
         for (document, held) in documents {
@@ -182,17 +189,10 @@ impl Space {
         &mut self,
         peer: DeviceId,
         document: DocumentId,
-        mut segments: Vec<Segment>,
+        segments: Vec<Segment>,
         more: bool,
         context: &mut Context<'_>,
     ) {
-        let readable = self.may_read(&peer, &document);
-        let Some(log) = self.index.get(&document) else { return };
-        // What the store shows already may not have been written yet; it will be sent when it is.
-        segments.retain(|segment| {
-            let written = log.chains.get(&segment.chain).map_or(0, |chain| chain.written);
-            readable && segment.last() <= written
-        });
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         session.outbound.reading = false;
         let queue = &mut session.outbound.queue;
@@ -202,8 +202,9 @@ impl Space {
         {
             queue.push_front((document, with(held, &segments)));
         }
-        let counting = segments.into_iter().filter_map(|segment| self.counting(document, segment));
-        let segments: Vec<_> = counting.collect();
+        let travelling =
+            segments.into_iter().filter_map(|segment| self.travelling(document, segment, &peer));
+        let segments: Vec<_> = travelling.collect();
         if !segments.is_empty() {
             let begins = segments.iter().any(|segment| segment.head().is_some());
             let label = self.index.get(&document).filter(|_| begins).map(|log| log.label.clone());
@@ -212,10 +213,15 @@ impl Space {
         }
     }
 
-    /// What of a segment counts. The rest, of somebody who was removed, does not travel.
-    pub(super) fn counting(&self, document: DocumentId, segment: Segment) -> Option<Segment> {
+    /// What of a segment travels to a reader. The rest, of somebody who was removed, stays where it is.
+    pub(super) fn travelling(
+        &self,
+        document: DocumentId,
+        segment: Segment,
+        reader: &DeviceId,
+    ) -> Option<Segment> {
         let author = self.chain(&document, &segment.chain)?.author;
-        match self.reach(document, &author, &segment.chain) {
+        match self.reach(document, &author, &segment.chain, reader) {
             Reach::Whole => Some(segment),
             Reach::Upto(cut) if segment.before().number < cut.number => {
                 segment.upto(cut).ok().map(|(segment, _)| segment)

@@ -29,8 +29,6 @@ pub(super) struct Session {
     opened: SteadyTime,
     /// The end of this device's feed when the session began. What the peer sent before, it may have lost.
     pub(super) began: u64,
-    /// When this device last told the peer what let it in.
-    pub(super) introduced: Option<SteadyTime>,
     /// Bytes handed over for sending that are not on their way yet.
     pub(super) queued: usize,
     /// How far the peer had saved this feed when that was last stored.
@@ -46,6 +44,8 @@ pub(super) struct Outbound {
     pub(super) mode: Mode,
     /// Everything of the feed up to here has been sent, or the peer had it.
     pub(super) told: u64,
+    /// The furthest place of the feed that was mentioned in this session: nobody can have saved more.
+    pub(super) mentioned: u64,
     /// What the peer acknowledged in this session. It may be less than what it did before: a peer notes
     /// lazily how far it followed, and goes by its notes after a crash.
     pub(super) acked: u64,
@@ -79,7 +79,6 @@ impl Session {
             heard: false,
             opened: now,
             began,
-            introduced: None,
             queued: 0,
             persisted_ack: 0,
             next_housekeeping: now + HOUSEKEEPING,
@@ -87,6 +86,7 @@ impl Session {
             outbound: Outbound {
                 mode: Mode::Unopened,
                 told: 0,
+                mentioned: 0,
                 acked: 0,
                 progress: now,
                 queue: VecDeque::new(),
@@ -120,7 +120,9 @@ impl Space {
         self.settle_intake(context);
         self.connected.insert(peer);
         self.sessions.remove(&peer);
+        self.introduced.remove(&peer);
         self.open_session(peer, context);
+        self.press(peer, context);
     }
 
     pub(super) fn peer_down(&mut self, peer: DeviceId, context: &mut Context<'_>) {
@@ -131,14 +133,13 @@ impl Space {
         }
     }
 
-    /// Opens a session with a connected device that has none, if it is or was a member.
+    /// Opens a session with a connected member that has none.
     pub(super) fn open_session(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         let connected = self.connected.contains(&peer) && !self.sessions.contains_key(&peer);
-        if connected && peer != self.me && self.roster.knows(&peer) {
+        if connected && peer != self.me && self.both_are_in(&peer) {
             let began = self.journal.feed().accepted;
             self.sessions.insert(peer, Session::new(context.now.steady, began));
             self.send_open(peer, false, context);
-            self.press(peer, context);
             context.effects.push(Effect::Notify(Notice::Peers));
         }
     }
@@ -163,11 +164,11 @@ impl Space {
         if session.theirs.replace(head.incarnation) != Some(head.incarnation) {
             session.inbound = Inbound::at(followed, head.number);
         }
-        let saved = theirs.map_or(0, |seen| seen.number);
-        // Whoever says that they have less than they said begins again: they were let in anew.
-        if matches!(session.outbound.mode, Mode::Unopened) || saved < session.outbound.acked {
+        if matches!(session.outbound.mode, Mode::Unopened) {
+            let saved = theirs.map_or(0, |seen| seen.number);
             session.outbound.begin_again(saved);
             self.on_saved(peer, saved, context);
+            self.offer_strays(peer);
         }
         if !heard {
             self.send_open(peer, true, context);
@@ -240,6 +241,7 @@ impl Outbound {
     /// Goes on from a place in the feed up to which the peer has everything.
     pub(super) fn begin_again(&mut self, from: u64) {
         (self.told, self.acked) = (from, 0);
+        self.mentioned = self.mentioned.max(from);
         self.queue.clear();
         self.mode = Mode::Behind;
     }
@@ -250,5 +252,6 @@ impl Outbound {
             self.progress = now;
         }
         self.told = told;
+        self.mentioned = self.mentioned.max(told);
     }
 }

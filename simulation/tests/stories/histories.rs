@@ -208,3 +208,24 @@ fn a_chain_that_came_back_is_not_written_on() {
     assert!(alice.reads().contains("honey"), "carol has the other half");
     net.everyone_agrees();
 }
+
+/// What a peer lacked was read while more was being written, and the store joined the two. As nothing may leave before
+/// it is written, all of it was left out, and yet it counted as sent.
+#[test]
+fn what_a_peer_lacks_is_served_while_more_is_written() {
+    let (net, [alice, bob]) = Net::of([ALICE, BOB]);
+    net.link(&alice, &bob);
+    for _ in 0..8 {
+        net.partition(&alice, &bob);
+        alice.edits("milk ");
+        net.passes(500);
+        net.mends(&alice, &bob);
+        for _ in 0..100 {
+            alice.edits("honey ");
+            net.passes(3);
+        }
+        net.passes(300);
+        assert_eq!(bob.reads().len(), alice.reads().len());
+    }
+    net.everyone_agrees();
+}

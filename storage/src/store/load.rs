@@ -7,7 +7,7 @@ use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DeviceId};
 use driftline_core::log::{ChainHead, Frontier};
 use driftline_core::space::{
-    ChainRecord, ChainState, Position, SpaceRecord, Stored, roster_document,
+    ChainRecord, ChainState, Position, SpaceRecord, Stored, StoredDocument, roster_document,
 };
 
 use super::{Store, StoreError};
@@ -47,18 +47,16 @@ impl<E: Engine> Store<E> {
     }
 
     /// All documents with their chains, by space.
-    #[allow(clippy::type_complexity)] // It is the type of a field of `Stored`.
-    fn documents(
-        &self,
-        me: &DeviceId,
-    ) -> Result<ById<(Label, Vec<(ChainHead, ChainRecord)>)>, StoreError> {
+    fn documents(&self, me: &DeviceId) -> Result<ById<StoredDocument>, StoreError> {
         let mut chains = self.chains(me)?;
         let mut documents = ById::new();
         for found in row::scan(&self.engine, &RowKey::all(Kind::Document)) {
             let (row, value) = found?;
-            let label = codec::decode(&value).map_err(Damage::of_format(&row))?;
+            let (label, mended): (Label, Frontier) =
+                codec::decode(&value).map_err(Damage::of_format(&row))?;
             let chains = chains.remove(&row.id(1)).unwrap_or_default();
-            documents.entry(row.id(0)).or_default().push((label, chains));
+            let document = StoredDocument { label, mended, chains };
+            documents.entry(row.id(0)).or_default().push(document);
         }
         Ok(documents)
     }

@@ -47,14 +47,39 @@ impl<E: Engine> Store<E> {
         beyond: &Frontier,
         budget: usize,
     ) -> Result<Reading, StoreError> {
+        self.read_log(document, beyond, |_| u64::MAX, budget)
+    }
+
+    /// The same, but nothing beyond `upto`, which has to end where segments did that were appended: nothing on
+    /// chains on which it is silent, and no segment joined to one that does not count.
+    ///
+    /// # Errors
+    /// If the database can't be read, is damaged, or lacks entries that a chain should have.
+    pub fn segments_between(
+        &self,
+        document: &DocumentId,
+        beyond: &Frontier,
+        upto: &Frontier,
+        budget: usize,
+    ) -> Result<Reading, StoreError> {
+        self.read_log(document, beyond, |chain| upto.number(chain), budget)
+    }
+
+    fn read_log(
+        &self,
+        document: &DocumentId,
+        beyond: &Frontier,
+        last: impl Fn(&ChainId) -> u64,
+        budget: usize,
+    ) -> Result<Reading, StoreError> {
         let mut gathered = Gathered { reading: Reading::default(), bytes: 0, budget };
         for found in row::scan(&self.engine, &RowKey::all_of(Kind::End, &document.0)) {
             let (row, value) = found?;
             let record: ChainRecord = codec::decode(&value).map_err(Damage::of_format(&row))?;
             let chain = ChainId(row.id(1));
-            let held = beyond.number(&chain);
-            if held < record.tip.number {
-                self.gather(document, chain, held..record.tip.number, &mut gathered)?;
+            let (held, end) = (beyond.number(&chain), record.tip.number.min(last(&chain)));
+            if held < end {
+                self.gather(document, chain, held..end, &mut gathered)?;
             }
             if gathered.reading.more {
                 break;
@@ -107,7 +132,7 @@ impl<E: Engine> Store<E> {
             .collect()
     }
 
-    /// Reads on from the entry after `numbers.start` to the one at `numbers.end`, the chain's last.
+    /// Reads on from the entry after `numbers.start` to the end of the segment that holds the one at `numbers.end`.
     fn gather(
         &self,
         document: &DocumentId,
@@ -122,7 +147,7 @@ impl<E: Engine> Store<E> {
             let (row, value) = found?;
             let segment = read_segment(&row, chain, &value)?;
             let end = end_of(&segment).map_err(Damage::of_format(&row))?;
-            if segment.before().number > held {
+            if segment.before().number > held || held >= numbers.end {
                 break;
             }
             match segment.after(held) {

@@ -6,6 +6,7 @@ use driftline_core::clock::WallTime;
 use driftline_core::document::Label;
 use driftline_core::id::Hash;
 use driftline_core::identity::DeviceKey;
+use driftline_core::log::Frontier;
 use driftline_core::roster::Genesis;
 use driftline_core::space::{ChainState, Change, SpaceRecord};
 use driftline_storage::{Batch, Engine, FORMAT, Life, SledEngine, Store, StoreError};
@@ -69,7 +70,7 @@ fn an_own_chain_from_before_a_loss_stays_retired() {
     let store = open(folder.path(), Some("monday"), 1);
     let record = SpaceRecord { genesis };
     store.append(&[Change::Space(record).into()]).unwrap();
-    store.append(&[Change::Document { space, label }.into()]).unwrap();
+    store.append(&[Change::Document { space, label, mended: Frontier::default() }.into()]).unwrap();
     store.append(&old.write(&[b"before".to_vec()])).unwrap();
     store.append(&foreign.write(&[b"before".to_vec()])).unwrap();
     store.write().unwrap();
@@ -87,7 +88,7 @@ fn an_own_chain_from_before_a_loss_stays_retired() {
     assert!(store.ends_proven());
     let spaces = store.load(&old.key.id()).unwrap();
     let state = |author: &Author| {
-        let mut chains = spaces[0].documents[0].1.iter();
+        let mut chains = spaces[0].documents[0].chains.iter();
         chains.find(|(head, _)| *head == author.head).unwrap().1.state
     };
     assert_eq!(state(&old), ChainState::Retired);

@@ -81,6 +81,17 @@ quickcheck! {
         read == written
     }
 
+    fn up_to_a_frontier_is_nothing_that_came_after(before: Vec<Vec<u16>>, after: Vec<Vec<u16>>) -> bool {
+        let store = &SHARED.1;
+        let mut author = Author::new(new_document(), 1);
+        let written = append(store, &mut author, &before);
+        let upto = holding(&author, written.len() as u64);
+        append(store, &mut author, &after);
+        let (document, nothing) = (&author.head.document, Frontier::default());
+        let reading = store.segments_between(document, &nothing, &upto, usize::MAX).unwrap();
+        !reading.more && author.check(&reading.segments, 0) == written
+    }
+
     fn every_chain_is_read_from_where_the_frontier_says(a: Vec<Vec<u16>>, b: Vec<Vec<u16>>) -> bool {
         let store = &SHARED.1;
         let document = new_document();

@@ -4,6 +4,7 @@ use driftline_core::clock::WallTime;
 use driftline_core::document::Label;
 use driftline_core::id::DeviceId;
 use driftline_core::identity::DeviceKey;
+use driftline_core::log::Frontier;
 use driftline_core::roster::Genesis;
 use driftline_core::space::{Change, Position, SpaceRecord, Stored};
 use driftline_storage::{Batch, Damage, Engine, Record, SledEngine, Store, StoreError};
@@ -31,7 +32,7 @@ fn a_space_is_loaded_with_all_that_belongs_to_it() {
         let mut author = Author::new(label.document(&id), 3);
         let mut records = author.write(&[b"milk".to_vec()]);
         records.push(Change::Space(space.clone()).into());
-        records.push(Change::Document { space: id, label }.into());
+        records.push(Change::Document { space: id, label, mended: Frontier::default() }.into());
         records.push(Change::Seen { space: id, peer, position: seen }.into());
         records.push(Change::Acked { space: id, peer, position: acked }.into());
         store.append(&records).unwrap();
@@ -44,7 +45,7 @@ fn a_space_is_loaded_with_all_that_belongs_to_it() {
     let find = |name| spaces.iter().find(|space| space.record.genesis.name() == name).unwrap();
     let names = |space: &Stored| {
         let mut names: Vec<_> =
-            space.documents.iter().map(|(label, _)| label.name().to_owned()).collect();
+            space.documents.iter().map(|document| document.label.name().to_owned()).collect();
         names.sort();
         names
     };
@@ -53,7 +54,7 @@ fn a_space_is_loaded_with_all_that_belongs_to_it() {
     assert_eq!(find("garden").record, garden);
     assert_eq!(find("garden").seen, [(peer, seen)]);
     assert_eq!(find("garden").acked, [(peer, acked)]);
-    let (head, record) = &find("garden").documents[0].1[0];
+    let (head, record) = &find("garden").documents[0].chains[0];
     assert_eq!(*head, authors[2].head);
     assert_eq!(record.tip, authors[2].tip);
 }

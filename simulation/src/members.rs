@@ -1,0 +1,62 @@
+//! What people do to the roster.
+
+use driftline_core::roster::{Role, Ticket};
+use driftline_core::space::{Effect, Space};
+
+use crate::network::Who;
+use crate::random::Dice;
+use crate::trace::Kind;
+use crate::world::World;
+
+impl World {
+    /// Somebody removes somebody; says whether that was permitted.
+    pub fn remove(&mut self, who: Who, whom: Who) -> bool {
+        let device = self.devices[whom].id();
+        let done = self.govern(who, |space, now, dice, effects| {
+            space.remove(device, now, dice.rng(), effects).is_ok()
+        });
+        if done {
+            self.trace.note(self.now, who, Kind::App, format_args!("removes device {whom}"));
+        }
+        done
+    }
+
+    /// Somebody gives somebody another role; says whether that was permitted.
+    pub fn appoint(&mut self, who: Who, whom: Who, role: Role) -> bool {
+        let device = self.devices[whom].id();
+        let done = self.govern(who, |space, now, dice, effects| {
+            space.appoint(device, (role, None), now, dice.rng(), effects).is_ok()
+        });
+        if done {
+            let note = format_args!("makes device {whom} a {}", role.name());
+            self.trace.note(self.now, who, Kind::App, note);
+        }
+        done
+    }
+
+    /// Somebody asks to be let in again.
+    pub fn petition(&mut self, who: Who, ticket: &Ticket) {
+        self.govern(who, |space, now, dice, effects| {
+            space.petition(ticket, now, dice.rng(), effects);
+            true
+        });
+    }
+
+    fn govern(
+        &mut self,
+        who: Who,
+        act: impl FnOnce(&mut Space, driftline_core::clock::Now, &mut Dice, &mut Vec<Effect>) -> bool,
+    ) -> bool {
+        let device = &mut self.devices[who];
+        let now = device.clock.read(self.now);
+        let Some(space) = device.process.as_mut().and_then(|process| process.space_mut()) else {
+            return false;
+        };
+        let mut effects = Vec::new();
+        let done = act(space, now, &mut self.dice, &mut effects);
+        self.governed = true;
+        self.perform(who, effects);
+        self.settle_soon(who);
+        done
+    }
+}
