@@ -1,6 +1,7 @@
 //! A device: a folder with a key and a store, an engine, and its place on the network.
 
 mod error;
+mod reach;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +13,11 @@ use driftline_core::roster::Ticket;
 use driftline_net::{Limits, Network, NetworkConfig, Traffic, Transport};
 use driftline_storage::{Folder, Life, SledEngine, Store, Writer};
 use libp2p::Multiaddr;
-use libp2p::multiaddr::Protocol;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 pub use error::{CloseError, JoinError, ListenError, OpenError};
+pub(crate) use reach::{Reach, is_loopback};
 
 use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, inbox};
 use crate::space::Space;
@@ -24,7 +25,8 @@ use crate::space::Space;
 /// How a device behaves; the default listens on nothing and looks for nobody.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceOptions {
-    /// Where to listen, for example `/ip4/127.0.0.1/tcp/0`. Only loopback addresses are taken for now.
+    /// Where to listen: `/ip4/127.0.0.1/tcp/0` for this machine alone, `/ip4/0.0.0.0/tcp/4001` for everybody who can
+    /// reach it.
     pub listen: Vec<Multiaddr>,
     /// Whether to leave others alone: nobody is dialled who was met before. It says nothing about being dialled.
     pub offline: bool,
@@ -59,6 +61,7 @@ struct Shared {
     path: PathBuf,
     inbox: Inbox,
     network: Network,
+    reach: Arc<Reach>,
     // Taken when the device is closed, by the first who does; others wait for it.
     engine: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     runtime: Mutex<Option<Runtime>>,
@@ -108,6 +111,7 @@ impl Device {
         let life = Life::on_this_machine(rand::random());
         let store = Arc::new(Store::open(database, life).map_err(broken)?);
 
+        let reach = Arc::new(Reach::default());
         let (inbox, receiver) = inbox();
         let told = inbox.clone();
         let writer = Writer::start(store.clone(), move |progress| told.progress(progress))?;
@@ -129,6 +133,7 @@ impl Device {
             writer,
             network: network.clone(),
             inbox: inbox.clone(),
+            reach: reach.clone(),
         };
         let engine = Engine::load(parts, !options.offline).map_err(broken)?;
         let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
@@ -138,7 +143,7 @@ impl Device {
         })?;
         let (id, runtime) = (key.id(), Mutex::new(Some(runtime)));
         let engine = tokio::sync::Mutex::new(Some(engine));
-        let shared = Shared { id, path: home, inbox, network, engine, runtime };
+        let shared = Shared { id, path: home, inbox, network, reach, engine, runtime };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -196,22 +201,17 @@ impl Device {
     /// Listens on an address; gives the real one, with its port.
     ///
     /// # Errors
-    /// If the address is not a loopback one, or the system refuses it.
+    /// If the system refuses it.
     pub async fn listen(&self, address: Multiaddr) -> Result<Multiaddr, ListenError> {
-        if !is_loopback(&address) {
-            return Err(ListenError::NotLoopback { address });
-        }
+        self.shared.reach.note(&address);
         let listening = self.shared.network.listen(address.clone()).await;
         listening.map_err(|source| ListenError::Network { address, source })
     }
 
-    /// Keeps trying to reach whoever answers at an address. Only loopback addresses are dialled for now.
+    /// Keeps trying to reach whoever answers at an address.
     pub fn dial(&self, address: Multiaddr) {
-        if is_loopback(&address) {
-            self.shared.network.remember(None, vec![address]);
-        } else {
-            tracing::warn!(%address, "this version dials loopback addresses only");
-        }
+        self.shared.reach.note(&address);
+        self.shared.network.remember(None, vec![address]);
     }
 
     /// The addresses at which this device can be reached, each with its id.
@@ -288,13 +288,4 @@ impl Drop for Shared {
 
 fn taken<T>(held: &Mutex<Option<T>>) -> Option<T> {
     held.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-/// Whether an address can't be reached from other machines.
-pub(crate) fn is_loopback(address: &Multiaddr) -> bool {
-    address.iter().next().is_some_and(|protocol| match protocol {
-        Protocol::Ip4(address) => address.is_loopback(),
-        Protocol::Ip6(address) => address.is_loopback(),
-        _ => false,
-    })
 }

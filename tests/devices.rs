@@ -124,10 +124,16 @@ async fn an_edit_too_large_to_keep_is_an_error_and_spoils_nothing() {
 }
 
 #[tokio::test]
-async fn a_device_listens_on_loopback_only() {
-    let alice = Person::new().await;
-    let outside = alice.device.listen("/ip4/0.0.0.0/tcp/0".parse().unwrap()).await;
-    assert!(outside.unwrap_err().to_string().contains("loopback only"));
+async fn a_device_can_be_reached_from_outside_once_it_is_told_to() {
+    let (alice, bob) = (Person::new().await, Person::new().await);
+    let loopback = |address: &driftline::Multiaddr| address.to_string().starts_with("/ip4/127.");
+    assert!(alice.device.addresses().iter().all(loopback), "by default nobody else can");
+    let real = alice.device.listen("/ip4/0.0.0.0/tcp/0".parse().unwrap()).await.unwrap();
+    assert!(!real.to_string().contains("/tcp/0"), "the real port is told: {real}");
+    alice.device.create_space("kitchen").await.unwrap();
+    bob.joins(&ticket(&alice, Role::Writer).await).await;
+    push(&alice.notes().await, "milk").unwrap().reached(Level::Peers(1)).await.unwrap();
+    assert_eq!(text(&bob.notes().await), "milk");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,7 +62,8 @@ pub(super) enum DeviceCommand {
 /// How a device stays online.
 #[derive(Args)]
 pub(super) struct Online {
-    /// Where to listen, loopback only in this version [default: TCP and QUIC; `run` on any free port]
+    /// Where to listen, such as /ip4/0.0.0.0/tcp/4001 to be reached from other machines [default: this machine alone,
+    /// TCP and QUIC; `run` on any free port]
     #[arg(long, value_name = "ADDR", env = "DRIFTLINE_LISTEN", value_delimiter = ',')]
     pub(super) listen: Vec<Multiaddr>,
     /// An address to look for others at, such as /ip4/127.0.0.1/tcp/4001

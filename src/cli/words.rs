@@ -60,7 +60,15 @@ fn online(online: &Online) -> String {
     for address in &online.addresses {
         words += &format!("  {}\n", address.if_supports_color(Stream::Stdout, |text| text.cyan()));
     }
-    words + "this version listens on loopback only: no other machine can reach it\n"
+    if online.addresses.iter().all(|address| is_loopback(address)) {
+        words +=
+            "no other machine can reach it: `--listen /ip4/0.0.0.0/tcp/4001` opens it to them\n";
+    }
+    words
+}
+
+fn is_loopback(address: &str) -> bool {
+    address.starts_with("/ip4/127.") || address.starts_with("/ip6/::1/")
 }
 
 fn space(space: &NamedSpace) -> String {

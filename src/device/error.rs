@@ -62,14 +62,6 @@ pub enum OpenError {
 /// Why a device can't listen on an address.
 #[derive(Debug, Error)]
 pub enum ListenError {
-    /// The address can be reached from other machines.
-    #[error(
-        "{address} can be reached from outside: this version listens on loopback only (127.0.0.1 or ::1)"
-    )]
-    NotLoopback {
-        /// The address.
-        address: Multiaddr,
-    },
     /// The network refused it.
     #[error("can't listen on {address}")]
     Network {
