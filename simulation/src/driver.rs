@@ -120,7 +120,7 @@ impl World {
                         fault,
                         PeerFault::Segment { source: SegmentError::BadSignature { .. } }
                     );
-                    if !self.mischief && !(self.governed && unsigned) {
+                    if !(self.mischief || self.governed && unsigned) {
                         self.wrong(format_args!("device {who} says of {name}: {fault:?}"));
                     }
                     self.break_off(Pair::of(who, other));

@@ -318,7 +318,7 @@ impl Replica {
     fn load_from(&self, store: &Store<SledEngine>) -> Result<(), LoadError> {
         let log = store.document(&self.document)?;
         if !log.snapshot.state.is_empty() {
-            self.apply(&[&log.snapshot.state])?;
+            self.open.load(&log.snapshot.state)?;
         }
         self.apply(&updates(log.segments.iter()))?;
         self.loaded.store(true, Ordering::Release);

@@ -76,7 +76,7 @@ pub fn mend(client: u64, honest: &[&[u8]], refused: &[&[u8]]) -> Result<Vec<u8>,
     let made = AssertUnwindSafe(|| {
         let Replayed { doc, undone } = replay::replay(client, honest, refused)?;
         let pieces = pieces::to_bring_back(&doc, &undone)?;
-        Ok(undo::undo(&doc, undone.inserted, &pieces))
+        Ok(undo::undo(&doc, undone.inserted, &pieces).map_err(ApplyError::from)?)
     });
     catch_unwind(made).unwrap_or(Err(ApplyError::Panicked.into()))
 }

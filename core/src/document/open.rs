@@ -95,6 +95,15 @@ impl OpenDocument {
         catch_unwind(all).unwrap_or(Err(ApplyError::Panicked))
     }
 
+    /// Brings in a state that this device folded and stored itself, and that was sound when it was.
+    ///
+    /// # Errors
+    /// If yrs panics, or the state does not decode or does not fit.
+    pub fn load(&self, state: &[u8]) -> Result<(), ApplyError> {
+        let load = AssertUnwindSafe(|| self.apply_one(state));
+        catch_unwind(load).unwrap_or(Err(ApplyError::Panicked))
+    }
+
     fn apply_merged(&self, stretch: &[&[u8]]) -> Result<(), ApplyError> {
         let Merged { updates, refused } = merged(stretch);
         let mut told = refused.first().map_or(Ok(()), |&bad| Err(bad.into()));

@@ -60,6 +60,8 @@ pub(super) struct Outcome {
     pub(super) cut_off: BTreeSet<DeviceId>,
     /// Who is or was an admin or an anchor.
     pub(super) trusted: BTreeSet<DeviceId>,
+    /// The anchor of longest standing, or where there is none, the admin.
+    pub(super) mender: Option<DeviceId>,
 }
 
 impl Deed {
@@ -271,6 +273,11 @@ impl<'a> Court<'a> {
                 }
             }
         }
+        let longest = |role: Role| {
+            let members = outcome.members.iter().filter(|(_, member)| member.role == role);
+            members.min_by_key(|(device, member)| (member.since, **device)).map(|(id, _)| *id)
+        };
+        outcome.mender = longest(Role::Anchor).or_else(|| longest(Role::Admin));
         outcome.trusted.insert(self.genesis.creator());
         outcome.trusted.extend(self.counting().filter_map(trusts));
         for (device, cuts) in self.counting().filter_map(cuts) {

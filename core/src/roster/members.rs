@@ -90,11 +90,7 @@ impl Roster {
     /// The one member that mends what was written behind a cut: the anchor of longest standing, or where there is
     /// none, the admin.
     pub fn mender(&self) -> Option<DeviceId> {
-        let of_role = |role| {
-            let members = self.members().filter(move |(_, member)| member.role == role);
-            members.min_by_key(|(device, member)| (member.since, **device)).map(|(id, _)| *id)
-        };
-        of_role(super::Role::Anchor).or_else(|| of_role(super::Role::Admin))
+        self.outcome.mender
     }
 
     /// Whether mends by a device count: it is or was an anchor or an admin. As roles change, who mended in good faith

@@ -270,7 +270,7 @@ impl Space {
         match document == self.roster_document {
             true if self.roster.knows(author) => Reach::Whole,
             true => Reach::Nothing,
-            false if self.is_mender(reader) && self.roster.is_cut_off(author) => Reach::Whole,
+            false if self.roster.is_cut_off(author) && self.is_mender(reader) => Reach::Whole,
             false => self.counting_reach(document, author, chain),
         }
     }

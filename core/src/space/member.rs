@@ -165,6 +165,7 @@ impl Space {
         if device == self.me {
             self.sessions.clear();
         }
+        context.effects.push(Effect::Notify(Notice::Peers));
     }
 
     /// This device is let in again. What was passed over meanwhile has to be looked at from the start.

@@ -40,8 +40,12 @@ impl Space {
 
     /// Has what does not count mended, if that is this device's task.
     pub(super) fn mend_strays(&mut self, context: &mut Context<'_>) {
-        for document in std::mem::take(&mut self.suspect) {
-            if !self.is_mender(&self.me) || self.mending.contains(&document) {
+        let suspect = std::mem::take(&mut self.suspect);
+        if !self.roster.has_cuts() || !self.is_mender(&self.me) {
+            return;
+        }
+        for document in suspect {
+            if self.mending.contains(&document) {
                 continue;
             }
             let (counts, refused) = self.strays(document);

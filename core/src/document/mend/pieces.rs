@@ -62,7 +62,13 @@ fn in_items(items: &Items, set: &IdSet, wanted: impl Fn(Start, &Item) -> bool) -
             {
                 let clocks = start.1.max(range.start)..(start.1 + item.length).min(range.end);
                 let depth = items.containers(item).count();
-                pieces.push(Piece { client, clocks, depth, bridge: false });
+                // yrs joins values of a key that were deleted. What is brought back in one goes into one block, and
+                // a key takes one value: others would refuse the mend.
+                let step = if item.keyed { 1 } else { clocks.end - clocks.start };
+                for first in clocks.clone().step_by(step as usize) {
+                    let clocks = first..clocks.end.min(first + step);
+                    pieces.push(Piece { client, clocks, depth, bridge: false });
+                }
             }
         }
     }

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use yrs::undo::{Options, StackItem, UndoManager};
 use yrs::{Doc, IdSet, MapRef, ReadTxn, Transact};
 
-use super::super::merged;
+use super::super::check::BadUpdate;
+use super::super::{Merged, merged};
 use super::pieces::Piece;
 
 const UNDONE: &str = "driftline mend";
 
 /// Takes out what was `inserted`, brings the `pieces` back, and gives both as one update.
-pub(super) fn undo(doc: &Doc, inserted: IdSet, pieces: &[Piece]) -> Vec<u8> {
+pub(super) fn undo(doc: &Doc, inserted: IdSet, pieces: &[Piece]) -> Result<Vec<u8>, BadUpdate> {
     let made = Arc::<Mutex<Vec<Vec<u8>>>>::default();
     let kept = made.clone();
     let observed = doc.observe_update_v1(UNDONE, move |_, event| {
@@ -73,9 +74,12 @@ fn pop(doc: &Doc, item: StackItem<()>) {
 }
 
 /// Many updates as one: all are of one client, and each goes on where the one before ended.
-fn in_one(made: &[Vec<u8>]) -> Vec<u8> {
+fn in_one(made: &[Vec<u8>]) -> Result<Vec<u8>, BadUpdate> {
     let views: Vec<_> = made.iter().map(Vec::as_slice).collect();
-    let mut updates = merged(&views).updates;
+    let Merged { mut updates, refused } = merged(&views);
     debug_assert!(updates.len() <= 1, "nothing overlaps");
-    updates.pop().unwrap_or_else(|| vec![0, 0])
+    match refused.first() {
+        Some(bad) => Err(*bad),
+        None => Ok(updates.pop().unwrap_or_else(|| vec![0, 0])),
+    }
 }
