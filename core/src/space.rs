@@ -88,6 +88,8 @@ pub struct Space {
     petition: Option<JoinRequest>,
     /// When connected peers were last shown what lets this device in, or keeps them out.
     introduced: BTreeMap<DeviceId, SteadyTime>,
+    /// Who is to be shown the roster once it is written.
+    unshown: BTreeSet<DeviceId>,
     /// Who asked to be let in, and the batch that has to be saved before they hear that they are.
     joiners: BTreeMap<DeviceId, u64>,
     /// How far each peer's feed is followed.
@@ -285,6 +287,7 @@ impl Space {
             sessions: BTreeMap::new(),
             petition: None,
             introduced: BTreeMap::new(),
+            unshown: BTreeSet::new(),
             joiners: BTreeMap::new(),
             seen: BTreeMap::new(),
             acked: BTreeMap::new(),

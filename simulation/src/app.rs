@@ -149,14 +149,19 @@ impl fmt::Debug for Editor {
 impl World {
     /// An app asks for a document.
     pub fn open(&mut self, who: Who, label: &Label) {
+        let now = self.devices[who].clock.read(self.now);
         let Some(process) = &mut self.devices[who].process else { return };
-        let Some(space) = process.space_mut() else { return };
-        let document = label.document(&space.id());
+        let document = label.document(&process.machine.space_id());
         if process.documents.contains_key(&document) {
             return;
         }
         let opening = Document::Opening { label: label.clone(), arrivals: Vec::new() };
         process.documents.insert(document, opening);
+        let Some(space) = process.space_mut() else { return };
+        // As the engine does: what was taken in a moment ago must be in what is read.
+        let mut effects = Vec::new();
+        space.seal(now, self.dice.rng(), &mut effects);
+        self.perform(who, effects);
         self.trace.note(self.now, who, Kind::App, format_args!("opens {}", label.name()));
         self.job_later(who, Job::Open(label.clone()));
     }

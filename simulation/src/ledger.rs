@@ -214,7 +214,11 @@ impl World {
             return false;
         }
         match space.roster().reach(&author, &edit.chain) {
-            Reach::Whole => true,
+            // What only somebody has saved who was removed since went with them.
+            Reach::Whole => {
+                let is_in = |peer: &Who| space.roster().member(&self.devices[*peer].id()).is_some();
+                edit.saved || edit.peers.is_empty() || edit.peers.iter().any(is_in)
+            }
             Reach::Upto(cut) => edit.number.is_some_and(|number| number <= cut.number),
             Reach::Nothing => false,
         }

@@ -179,6 +179,13 @@ impl Space {
         }
         self.recent.keep(&fresh);
         self.fan_out(&fresh, context);
+        self.introduce_waiting(context);
+    }
+
+    /// Whether all that the roster says would survive the process, so that it may be shown.
+    pub(super) fn is_roster_written(&self) -> bool {
+        let mut unwritten = self.journal.unwritten.iter();
+        unwritten.all(|(_, accepted)| accepted.document != self.roster_document)
     }
 
     /// Batches would survive a power cut now: what is in them may be acknowledged and advertised.

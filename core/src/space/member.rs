@@ -96,10 +96,21 @@ impl Space {
     /// A peer does not know this device as a member: show it what let it in.
     fn introduce(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         let now = context.now.steady;
-        if self.introduced.get(&peer).is_none_or(|at| now.since(*at) >= PATIENCE) {
+        if !self.is_roster_written() {
+            self.unshown.insert(peer);
+        } else if self.introduced.get(&peer).is_none_or(|at| now.since(*at) >= PATIENCE) {
             self.introduced.insert(peer, now);
             let roster = self.roster.segments();
             self.send(peer, &Message::Introduce(roster), context);
+        }
+    }
+
+    /// The roster may be written by now: shows it to those who wait for that.
+    pub(super) fn introduce_waiting(&mut self, context: &mut Context<'_>) {
+        if self.is_roster_written() {
+            for peer in std::mem::take(&mut self.unshown) {
+                self.introduce(peer, context);
+            }
         }
     }
 

@@ -128,6 +128,7 @@ impl Space {
     pub(super) fn peer_down(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         self.connected.remove(&peer);
         self.joiners.remove(&peer);
+        self.unshown.remove(&peer);
         if self.sessions.remove(&peer).is_some() {
             context.effects.push(Effect::Notify(Notice::Peers));
         }
