@@ -76,18 +76,17 @@ impl Evidence {
     /// Places every entry all of whose past is here; says whether there was any.
     pub(super) fn place(&mut self) -> bool {
         let before = self.deeds.len();
-        loop {
-            let ids: Vec<_> = self.chains.keys().copied().collect();
-            let placed = self.deeds.len();
-            for id in ids {
-                while let Some((deed, known)) = self.next_of(id) {
+        let ids: Vec<_> = self.chains.keys().copied().collect();
+        // An entry that is no deed may be what another one waits for, so it is placed entries that count as progress.
+        let mut moved = true;
+        while std::mem::take(&mut moved) {
+            for id in &ids {
+                while let Some((deed, known)) = self.next_of(*id) {
                     self.deeds.extend(deed);
-                    let Some(chain) = self.chains.get_mut(&id) else { break };
+                    let Some(chain) = self.chains.get_mut(id) else { break };
                     chain.known.push(Arc::new(known));
+                    moved = true;
                 }
-            }
-            if self.deeds.len() == placed {
-                break;
             }
         }
         // Whoever knew of more comes later, so what an entry knew always comes before it.

@@ -304,6 +304,35 @@ fn chains_of_the_removed_end_at_the_furthest_cut() {
     assert_eq!(alice.roster.reach(&dave.id(), &ChainId([8; 32])), Reach::Nothing);
 }
 
+#[test]
+fn what_follows_an_entry_that_is_no_deed_counts_whatever_comes_first() {
+    // An entry that is no deed was not taken for progress: what waited for it on a chain that had been looked at before
+    // went on waiting, so the outcome depended on the order of arrival.
+    for (odd, even) in [(0, 1), (1, 0)] {
+        let mut people = four();
+        let carol = people[2].id();
+        let elsewhere = Invitation {
+            role: Role::Writer,
+            rank: None,
+            expires: WallTime(100),
+            seen: Frontier::default(),
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let space = crate::id::SpaceId([9; 32]);
+        let foreign = Ticket::issue(space, &key(0), elsewhere, Vec::new(), &mut rng);
+        people[odd].does(Act::Admit(Box::new(foreign.request(&key(5)))));
+        let heard = people[odd].written.clone();
+        let author = people[odd].id();
+        people[even].roster.take(heard.iter().map(|segment| (author, segment)));
+        people[even].removes(carol);
+        let [even, odd] = [even, odd].map(|who| &people[who]);
+        let mut dave = people[3].roster.clone();
+        dave.take([(even.id(), even.written.last().unwrap())]);
+        dave.take([(odd.id(), odd.written.last().unwrap())]);
+        assert_eq!(dave.member(&carol), None);
+    }
+}
+
 fn point(number: u64) -> Point {
     Point { number, hash: Hash(*blake3::hash(&number.to_le_bytes()).as_bytes()) }
 }
