@@ -190,7 +190,7 @@ impl Space {
         let own = || log.chains.iter().filter(|(_, chain)| chain.author == me);
         let open = own().filter(|(_, chain)| chain.state == ChainState::Open).map(|(id, _)| id);
         // Whoever was removed and is back goes on with a new chain: the old one ended where the removal says.
-        let is_roster = document == self.roster_document;
+        let is_roster = self.is_roster(document);
         let whole = |id: &&ChainId| is_roster || self.roster.reach(&me, id) == Reach::Whole;
         let free = open.chain(&log.begun).filter(whole).find(|id| !taken.contains(id));
         if let Some(chain) = free.copied() {

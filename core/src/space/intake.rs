@@ -267,7 +267,7 @@ impl Space {
         chain: &ChainId,
         reader: &DeviceId,
     ) -> Reach {
-        match document == self.roster_document {
+        match self.is_roster(document) {
             true if self.roster.knows(author) => Reach::Whole,
             true => Reach::Nothing,
             false if self.roster.is_cut_off(author) && self.is_mender(reader) => Reach::Whole,
@@ -275,7 +275,7 @@ impl Space {
         }
     }
 
-    fn is_roster(&self, document: DocumentId) -> bool {
+    pub(super) fn is_roster(&self, document: DocumentId) -> bool {
         document == self.roster_document
     }
 

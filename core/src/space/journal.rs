@@ -154,7 +154,7 @@ impl Space {
         self.journal.unsaved.push_back((self.journal.current(), accepted));
         let arrival = Arrival { document, author, segment: segment.clone(), tip, origin };
         context.effects.push(Effect::Apply(arrival));
-        if document == self.roster_document {
+        if self.is_roster(document) {
             self.take_roster(author, &segment, context);
         } else {
             self.take_mends(document, &segment, context);
@@ -185,7 +185,7 @@ impl Space {
     /// Whether all that the roster says would survive the process, so that it may be shown.
     pub(super) fn is_roster_written(&self) -> bool {
         let mut unwritten = self.journal.unwritten.iter();
-        unwritten.all(|(_, accepted)| accepted.document != self.roster_document)
+        unwritten.all(|(_, accepted)| !self.is_roster(accepted.document))
     }
 
     /// Batches would survive a power cut now: what is in them may be acknowledged and advertised.

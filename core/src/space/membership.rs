@@ -136,7 +136,7 @@ impl Space {
     /// Where somebody's chains end in all documents, as this device has saved them: what it loses when power fails, and
     /// nobody else has, must not be among what counts.
     fn ends_of(&self, device: &DeviceId) -> Frontier {
-        let documents = self.index.iter().filter(|(id, _)| **id != self.roster_document);
+        let documents = self.index.iter().filter(|(id, _)| !self.is_roster(**id));
         let chains = documents.flat_map(|(_, log)| &log.chains);
         let theirs = chains.filter(|(_, chain)| chain.author == *device);
         let saved = theirs.filter(|(_, chain)| chain.saved.number > 0);
