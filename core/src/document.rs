@@ -39,7 +39,7 @@ impl Label {
     /// If the name is empty, longer than [`MAX_NAME_BYTES`] or holds control characters.
     pub fn new(name: &str) -> Result<Self, BadName> {
         let label = Self { name: name.to_owned(), lineage: 0 };
-        match label.is_sound() && !label.is_roster() {
+        match label.is_sound() && !label.is_reserved() {
             true => Ok(label),
             false => Err(BadName),
         }
@@ -50,15 +50,25 @@ impl Label {
         Self { name: String::new(), lineage: 0 }
     }
 
+    /// The space's commands and decisions: another document without a name.
+    pub(crate) fn ledger() -> Self {
+        Self { name: String::new(), lineage: 1 }
+    }
+
     /// Whether this labels the roster.
     pub(crate) fn is_roster(&self) -> bool {
         *self == Self::roster()
     }
 
+    /// Whether this labels the roster or the ledger.
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.is_roster() || *self == Self::ledger()
+    }
+
     /// Whether a label from a peer is one that [`new`](Self::new) would have made.
     pub(crate) fn is_sound(&self) -> bool {
         let printable = !self.name.chars().any(char::is_control);
-        self.is_roster() || (1..=MAX_NAME_BYTES).contains(&self.name.len()) && printable
+        self.is_reserved() || (1..=MAX_NAME_BYTES).contains(&self.name.len()) && printable
     }
 
     /// The document's name.

@@ -5,9 +5,11 @@
 
 pub mod clock;
 pub mod codec;
+pub mod command;
 pub mod document;
 pub mod id;
 pub mod identity;
 pub mod log;
+pub mod record;
 pub mod roster;
 pub mod space;

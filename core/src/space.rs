@@ -1,10 +1,11 @@
 //! A space on one device: a state machine from events to effects.
 //!
 //! A local edit goes `author` → `journal` → (written) → `fanout`; a peer's goes `intake` → `journal` →
-//! (written) → `fanout`. Who is behind is served by `offer`, from the store. `settle` is where what came
+//! (written) → `fanout`. What an app asks to be decided goes through `commands`. Who is behind is served by `offer`, from the store. `settle` is where what came
 //! in together is dealt with together.
 
 mod author;
+mod commands;
 mod effect;
 mod event;
 mod fanout;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use rand_core::Rng;
 
 use crate::clock::{Now, SteadyTime};
+use crate::command::Ledger;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use crate::identity::DeviceKey;
@@ -41,6 +43,7 @@ use journal::Journal;
 use session::Session;
 
 pub use author::{Authorship, NotAWriter, Standing};
+pub use commands::{SubmitError, Submitted};
 pub use effect::{
     Arrival, ChainRecord, ChainState, Change, Effect, Notice, PeerFault, Position, SpaceRecord,
 };
@@ -74,6 +77,10 @@ pub struct Space {
     tag: Tag,
     roster: Roster,
     roster_document: DocumentId,
+    ledger: Ledger,
+    ledger_document: DocumentId,
+    /// Whether there were more commands than are decided in one step.
+    undecided: bool,
     /// Documents that may hold more than counts, to be looked at; and those that are being mended.
     suspect: BTreeSet<DocumentId>,
     mending: BTreeSet<DocumentId>,
@@ -107,6 +114,8 @@ pub struct Stored {
     pub documents: Vec<StoredDocument>,
     /// The log of [`roster_document`], each chain from its start and in its order.
     pub roster: Vec<Segment>,
+    /// The log of [`ledger_document`], in the same way.
+    pub ledger: Vec<Segment>,
     /// How far each peer's feed was followed.
     pub seen: Vec<(DeviceId, Position)>,
     /// How far each peer had saved this device's feed.
@@ -127,6 +136,11 @@ pub struct StoredDocument {
 /// The document whose log holds a space's admissions.
 pub fn roster_document(space: &SpaceId) -> DocumentId {
     Label::roster().document(space)
+}
+
+/// The document whose log holds a space's commands, and what was decided upon them.
+pub fn ledger_document(space: &SpaceId) -> DocumentId {
+    Label::ledger().document(space)
 }
 
 /// What a step of the machine works with.
@@ -153,8 +167,8 @@ impl Space {
     /// Puts a space back together from the store.
     pub fn load(stored: Stored, key: Arc<DeviceKey>, incarnation: [u8; 16]) -> Self {
         let mut space = Self::new(&stored.record, key, incarnation);
-        let of_roster = stored.documents.iter().filter(|document| document.label.is_roster());
-        let authors: BTreeMap<_, _> = of_roster
+        let reserved = stored.documents.iter().filter(|document| document.label.is_reserved());
+        let authors: BTreeMap<_, _> = reserved
             .flat_map(|document| &document.chains)
             .map(|(head, _)| (head.id(), head.device))
             .collect();
@@ -172,6 +186,9 @@ impl Space {
             space.journal.restore(log.changed);
             space.index.insert(document, log);
         }
+        let ledger = stored.ledger.into_iter();
+        let ledger = ledger.filter_map(|segment| Some((*authors.get(&segment.chain)?, segment)));
+        space.load_ledger(&ledger.collect::<Vec<_>>());
         space.suspect = space.index.keys().copied().collect();
         space.seen = stored.seen.into_iter().collect();
         let of_this_life =
@@ -213,6 +230,8 @@ impl Space {
         self.seal_due(context);
         self.settle_intake(context);
         self.settle_claims();
+        self.decide_ready(context);
+        self.settle_ledger(context);
         self.journal.write(context.effects);
         self.mend_strays(context);
         self.acknowledge(context);
@@ -232,7 +251,7 @@ impl Space {
     /// A space without sessions and without edits that wait needs no tick.
     pub fn deadline(&self) -> Option<SteadyTime> {
         let sessions = self.sessions.values().map(Session::deadline);
-        sessions.chain(self.authors.deadline()).min()
+        sessions.chain(self.authors.deadline()).chain(self.decide_deadline()).min()
     }
 
     /// The space's id.
@@ -276,6 +295,9 @@ impl Space {
             tag: tag(&id, &me),
             roster,
             roster_document: roster_document(&id),
+            ledger: Ledger::new(Arc::default(), me),
+            ledger_document: ledger_document(&id),
+            undecided: false,
             suspect: BTreeSet::new(),
             mending: BTreeSet::new(),
             index: Index::new(),

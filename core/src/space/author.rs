@@ -177,7 +177,7 @@ impl Space {
         self.authors.hastened = false;
     }
 
-    fn chain_to_write(
+    pub(super) fn chain_to_write(
         &mut self,
         label: &Label,
         taken: &BTreeSet<ChainId>,

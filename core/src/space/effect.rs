@@ -89,6 +89,8 @@ pub enum Notice {
     Refused(Refusal),
     /// A document is here that was not here before.
     Document(DocumentId),
+    /// Records, or what is to become of commands, may be other than before.
+    Records,
     /// A peer that is a member came or went, or a session with one changed its state.
     Peers,
     /// A peer has more of one of this device's own chains than the device itself. It is written no more.
@@ -142,6 +144,9 @@ pub enum PeerFault {
     /// It put something into the roster that does not belong there, or is too large.
     #[error("it put something into the roster that does not belong there")]
     Roster,
+    /// It put something into the ledger that does not belong there, or commands into another document.
+    #[error("it put something into the ledger, or into a document, that does not belong there")]
+    Ledger,
     /// It speaks no version of the protocol that this device speaks.
     #[error(
         "it speaks protocol versions {oldest} to {newest}, and this device speaks {}",

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::commands::holds_commands;
 use super::effect::{ChainState, Effect, Notice, PeerFault};
 use super::following::Inbound;
 use super::journal::Acceptance;
@@ -223,6 +224,13 @@ impl Space {
         if self.is_roster(document) && !belongs_in_roster(&fresh) {
             return Err(PeerFault::Roster);
         }
+        let fits = match self.is_ledger(document) {
+            true => self.belongs_in_ledger(&held.author, &fresh),
+            false => !holds_commands(&fresh),
+        };
+        if !fits {
+            return Err(PeerFault::Ledger);
+        }
         if !self.is_roster(document) && !self.may_hold(&held.author, &fresh) {
             return Err(PeerFault::Mend);
         }
@@ -270,6 +278,7 @@ impl Space {
         match self.is_roster(document) {
             true if self.roster.knows(author) => Reach::Whole,
             true => Reach::Nothing,
+            false if self.is_ledger(document) => self.roster.reach(author, chain),
             false if self.roster.is_cut_off(author) && self.is_mender(reader) => Reach::Whole,
             false => self.counting_reach(document, author, chain),
         }
@@ -277,6 +286,10 @@ impl Space {
 
     pub(super) fn is_roster(&self, document: DocumentId) -> bool {
         document == self.roster_document
+    }
+
+    pub(super) fn is_ledger(&self, document: DocumentId) -> bool {
+        document == self.ledger_document
     }
 
     /// A segment with nothing new: if it ends where the chain ends here, it must end in the same hash.

@@ -18,6 +18,9 @@ pub(super) struct Journal {
     issued: u64,
     saved: u64,
     feed: Feed,
+    /// How many batches are written, and those of them that nobody is to hear of before they are saved.
+    written: u64,
+    held: VecDeque<u64>,
     unwritten: VecDeque<(u64, Arc<Accepted>)>,
     unsaved: VecDeque<(u64, Arc<Accepted>)>,
 }
@@ -49,6 +52,8 @@ impl Journal {
             issued: 0,
             saved: 0,
             feed: Feed { incarnation, accepted: 0, written: 0, saved: 0 },
+            written: 0,
+            held: VecDeque::new(),
             unwritten: VecDeque::new(),
             unsaved: VecDeque::new(),
         }
@@ -92,6 +97,17 @@ impl Journal {
     /// Whether there is anything to write.
     pub(super) fn is_dirty(&self) -> bool {
         !self.batch.is_empty()
+    }
+
+    /// Nobody is to hear of the batch that is in the making, nor of what comes behind it, before it is saved.
+    pub(super) fn hold(&mut self) {
+        self.held.push_back(self.current());
+    }
+
+    /// The last batch that others may hear of.
+    fn sendable(&mut self) -> u64 {
+        self.held.retain(|batch| *batch > self.saved);
+        self.held.front().map_or(self.written, |held| self.written.min(held - 1))
     }
 
     pub(super) fn add(&mut self, change: Change) {
@@ -156,6 +172,8 @@ impl Space {
         context.effects.push(Effect::Apply(arrival));
         if self.is_roster(document) {
             self.take_roster(author, &segment, context);
+        } else if self.is_ledger(document) {
+            self.accept_ledger(author, &segment, origin.is_none());
         } else {
             self.take_mends(document, &segment, context);
         }
@@ -169,6 +187,8 @@ impl Space {
 
     /// Batches would survive the process now: what is in them may be sent.
     pub(super) fn written(&mut self, upto: u64, context: &mut Context<'_>) {
+        self.journal.written = self.journal.written.max(upto);
+        let upto = self.journal.sendable();
         let mut fresh = Vec::new();
         while let Some((_, accepted)) = self.journal.unwritten.pop_front_if(|(at, _)| *at <= upto) {
             if let Some(log) = self.index.get_mut(&accepted.document) {
@@ -197,6 +217,7 @@ impl Space {
             }
             self.journal.feed.saved = accepted.feed;
         }
+        self.written(upto, context);
         self.acknowledge(context);
         self.welcome(context);
         context.effects.push(Effect::Notify(Notice::Progress));

@@ -152,6 +152,7 @@ impl Space {
         }
         context.effects.push(Effect::Notify(Notice::Roster));
         self.suspect_all();
+        self.recount_commands();
         let are: BTreeSet<_> = self.roster.members().map(|(device, _)| *device).collect();
         for device in members.difference(&are) {
             self.part_with(*device, context);

@@ -127,7 +127,8 @@ impl Space {
     /// Where what counts of a document's chains ends, mended or not, and where those end of which there is more.
     fn strays(&self, document: DocumentId) -> (Frontier, Frontier) {
         let (mut counts, mut refused) = (Frontier::default(), Frontier::default());
-        let Some(log) = self.index.get(&document).filter(|_| !self.is_roster(document)) else {
+        let mended = !self.is_roster(document) && !self.is_ledger(document);
+        let Some(log) = self.index.get(&document).filter(|_| mended) else {
             return (counts, refused);
         };
         for (id, chain) in &log.chains {

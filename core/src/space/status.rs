@@ -78,7 +78,7 @@ impl Space {
         let mut documents: Vec<_> = self
             .index
             .iter()
-            .filter(|(_, log)| !log.label.is_roster() && log.changed > 0)
+            .filter(|(_, log)| !log.label.is_reserved() && log.changed > 0)
             .map(|(id, log)| self.document_status(*id, log))
             .collect();
         documents.sort_by(|a, b| a.name.cmp(&b.name));

@@ -7,7 +7,8 @@ use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DeviceId};
 use driftline_core::log::{ChainHead, Frontier};
 use driftline_core::space::{
-    ChainRecord, ChainState, Position, SpaceRecord, Stored, StoredDocument, roster_document,
+    ChainRecord, ChainState, Position, SpaceRecord, Stored, StoredDocument, ledger_document,
+    roster_document,
 };
 
 use super::{Store, StoreError};
@@ -38,10 +39,12 @@ impl<E: Engine> Store<E> {
             let record: SpaceRecord = codec::decode(&value).map_err(Damage::of_format(&row))?;
             let id = record.genesis.space();
             let documents = documents.remove(&id.0).unwrap_or_default();
-            let roster = self.segments(&roster_document(&id), &Frontier::default(), usize::MAX)?;
+            let log = |document| self.segments(&document, &Frontier::default(), usize::MAX);
+            let roster = log(roster_document(&id))?.segments;
+            let ledger = log(ledger_document(&id))?.segments;
             let seen = seen.remove(&id.0).unwrap_or_default();
             let acked = acked.remove(&id.0).unwrap_or_default();
-            spaces.push(Stored { record, documents, roster: roster.segments, seen, acked });
+            spaces.push(Stored { record, documents, roster, ledger, seen, acked });
         }
         Ok(spaces)
     }

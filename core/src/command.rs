@@ -1,0 +1,66 @@
+//! Commands: what must be accepted or refused.
+//!
+//! A command is a typed intent. Its [`Handler`] runs on the device at once, for a prediction, and on the anchor for good:
+//! the same code, upon the same kind of [`Table`](crate::record::Table). What the anchor decides is a [`Decision`], and
+//! what the author hears of it is a [`Verdict`], then perhaps [revisions](Revision).
+//!
+//! ```text
+//!  submit ──▶ preview (tentative) ──▶ entry in the ledger ──▶ anchor: judge ──▶ decision in the ledger ──▶ everybody's table
+//! ```
+
+mod call;
+mod decision;
+mod judge;
+mod ledger;
+mod preview;
+mod registry;
+mod transaction;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::record::Value;
+
+pub use call::{Call, CommandId, MAX_CALL_BYTES, ParseCommandIdError, Seen};
+pub use decision::Decision;
+pub use judge::{Case, Judged, judge};
+pub use ledger::{Answer, Ledger, News, OutboxEntry};
+pub use registry::Registry;
+pub use transaction::{Side, Transaction};
+pub use verdict::{Failure, Loss, Revision, Verdict};
+
+/// A type of command: what an app declares, usually by deriving it.
+pub trait Command: Serialize + DeserializeOwned {
+    /// What it is called, for ever.
+    const NAME: &'static str;
+
+    /// The version of its fields. It counts up when an older program's commands can't be read as they are.
+    const VERSION: u32 = 1;
+
+    /// What comes of it.
+    type Output: Serialize + DeserializeOwned;
+
+    /// Why it may be refused: a value that the app can act on, such as the seat next to the one that is taken.
+    type Refusal: Serialize + DeserializeOwned;
+
+    /// Rewrites the fields of a command of version `from` as those of the version after it. Nothing means that commands
+    /// as old as that can't be run any more.
+    fn upcast(from: u32, fields: Value) -> Option<Value> {
+        _ = (from, fields);
+        None
+    }
+}
+
+/// What a command does.
+pub trait Handler: Command {
+    /// Runs upon the records as they stand. It must be a pure function of them and of the command: it is run on the
+    /// author's device and on others, more than once, and on the anchor for good.
+    ///
+    /// # Errors
+    /// If the app's own rules are against it. Then nothing of it stands.
+    fn run(&self, tx: &mut Transaction<'_>) -> Result<Self::Output, Self::Refusal>;
+}

@@ -1,0 +1,119 @@
+//! What an app declares: its types of record, and its commands with what they do.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::transaction::{Footprint, Halt};
+use super::{Call, Failure, Handler, Transaction};
+use crate::record::{Policies, Policy, Record, Value};
+
+/// The types of record and command that a program knows.
+///
+/// The same program, with the same registry, is to run on the devices and on the anchor.
+#[derive(Clone, Default)]
+pub struct Registry {
+    collections: BTreeMap<&'static str, Policies>,
+    commands: BTreeMap<&'static str, CommandType>,
+}
+
+#[derive(Clone)]
+struct CommandType {
+    version: u32,
+    upcast: fn(u32, Value) -> Option<Value>,
+    run: Run,
+}
+
+type Run = Arc<dyn Fn(&Value, &mut Transaction<'_>) -> Result<Value, Ended> + Send + Sync>;
+
+/// How a handler ended that did not do what it was to do.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// By the app's own rules.
+    Refused(Value),
+    Failed(Failure),
+}
+
+impl Registry {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a type of record.
+    #[must_use]
+    pub fn record<R: Record>(mut self) -> Self {
+        self.collections.insert(R::COLLECTION, R::policies());
+        self
+    }
+
+    /// Adds a type of command.
+    #[must_use]
+    pub fn command<C: Handler>(mut self) -> Self {
+        let run = |fields: &Value, tx: &mut Transaction<'_>| {
+            let command: C = fields.to().map_err(bad_fields)?;
+            match command.run(tx) {
+                Ok(output) => Value::of(&output).map_err(bad_fields),
+                Err(refusal) => Err(Ended::Refused(Value::of(&refusal).map_err(bad_fields)?)),
+            }
+        };
+        let kind = CommandType { version: C::VERSION, upcast: C::upcast, run: Arc::new(run) };
+        self.commands.insert(C::NAME, kind);
+        self
+    }
+
+    /// Whether it knows no command.
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// The policy of a field.
+    pub fn policy(&self, collection: &str, field: &str) -> &Policy {
+        const DEFAULT: &Policy = &Policy::ServerWins;
+        self.collections.get(collection).map_or(DEFAULT, |policies| policies.of(field))
+    }
+
+    /// A command's fields as of today's version; nothing if it can't be run.
+    pub(super) fn upcast(&self, call: &Call) -> Option<Value> {
+        let kind = self.commands.get(call.name.as_str())?;
+        let steps = call.version..kind.version;
+        let current =
+            steps.clone().try_fold(call.fields.clone(), |fields, from| (kind.upcast)(from, fields));
+        current.filter(|_| call.version <= kind.version)
+    }
+
+    /// Runs a command of today's version.
+    pub(super) fn run(
+        &self,
+        name: &str,
+        fields: &Value,
+        mut tx: Transaction<'_>,
+    ) -> (Result<Value, Ended>, Footprint) {
+        let Some(kind) = self.commands.get(name) else {
+            let what = format!("no command is called “{name}”");
+            return (Err(Ended::Failed(Failure::BadFields { what })), tx.into_footprint());
+        };
+        let ran = catch_unwind(AssertUnwindSafe(|| (kind.run)(fields, &mut tx)));
+        let ended = ran.unwrap_or_else(|payload| match payload.downcast::<Halt>() {
+            Ok(halt) => Err(Ended::Failed(halt.0)),
+            Err(_) => Err(Ended::Failed(Failure::Panicked)),
+        });
+        (ended, tx.into_footprint())
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let commands: Vec<_> = self.commands.keys().collect();
+        let collections = &self.collections;
+        f.debug_struct("Registry")
+            .field("commands", &commands)
+            .field("collections", collections)
+            .finish()
+    }
+}
+
+fn bad_fields(error: crate::record::ValueError) -> Ended {
+    Ended::Failed(Failure::BadFields { what: error.to_string() })
+}

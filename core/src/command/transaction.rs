@@ -1,0 +1,328 @@
+//! What a handler works with: records as they stand, and what it does to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{CommandId, Failure};
+use crate::clock::WallTime;
+use crate::id::{DeviceId, Hash};
+use crate::record::{Change, Field, Key, Place, Record, RowId, Table, Value, ValueError, Write};
+use crate::roster::Rank;
+
+/// How many things a handler may ask for.
+const MAX_STEPS: u64 = 100_000;
+
+/// Where a handler runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// On a device, to predict what will come of it.
+    Device,
+    /// On the anchor, for good.
+    Anchor,
+}
+
+/// Whose command it is that runs, and when.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub(super) command: CommandId,
+    pub(super) author: DeviceId,
+    pub(super) rank: Option<Rank>,
+    pub(super) at: WallTime,
+    pub(super) side: Side,
+}
+
+/// The records as a command finds them, with what it has done to them so far.
+///
+/// What the handler reads before it writes, it knows: a write to a field that was read never conflicts. A *blind* write
+/// does, when somebody whom the author had not seen wrote the field before.
+///
+/// A handler that takes more than 100,000 steps, or reads a record as something that it is not, is ended there; its
+/// command [fails](Failure), and the next goes on.
+#[derive(Debug)]
+pub struct Transaction<'a> {
+    table: &'a Table,
+    setting: &'a Setting,
+    /// Fields that others keep: nothing that is written to them stands.
+    pinned: &'a BTreeSet<Place>,
+    footprint: Footprint,
+    steps: u64,
+    ids: u64,
+}
+
+/// What a handler touched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Footprint {
+    pub(super) writes: BTreeMap<Place, Write>,
+    pub(super) reads: BTreeSet<Read>,
+}
+
+/// Something that a handler read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Read {
+    Collection(String),
+    Row(RowId),
+    Field(Place),
+}
+
+/// What a handler that is ended early unwinds with.
+pub(super) struct Halt(pub(super) Failure);
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(table: &'a Table, setting: &'a Setting, pinned: &'a BTreeSet<Place>) -> Self {
+        Self { table, setting, pinned, footprint: Footprint::default(), steps: 0, ids: 0 }
+    }
+
+    pub(super) fn into_footprint(self) -> Footprint {
+        self.footprint
+    }
+
+    /// A record, if it is there: all its fields count as read.
+    pub fn get<R: Record>(&mut self, key: impl Into<Key>) -> Option<R> {
+        let row = RowId::new(R::COLLECTION, key);
+        self.footprint.reads.insert(Read::Row(row.clone()));
+        self.row(&row).map(|value| fits(&row, value.to()))
+    }
+
+    /// All records of a type, by their keys: the whole collection counts as read.
+    pub fn all<R: Record>(&mut self) -> Vec<R> {
+        self.footprint.reads.insert(Read::Collection(R::COLLECTION.to_owned()));
+        let stored = self.table.collection(R::COLLECTION).map(|(key, _)| key.clone());
+        let written = self.footprint.writes.keys().map(|place| &place.row);
+        let here = written.filter(|row| row.collection == R::COLLECTION);
+        let keys: BTreeSet<_> = stored.chain(here.map(|row| row.key.clone())).collect();
+        let rows = keys.into_iter().map(|key| RowId::new(R::COLLECTION, key));
+        rows.filter_map(|row| Some(fits(&row, self.row(&row)?.to()))).collect()
+    }
+
+    /// One field of a record, if that is there.
+    pub fn read<R: Record, T: DeserializeOwned>(
+        &mut self,
+        key: impl Into<Key>,
+        field: Field<R, T>,
+    ) -> Option<T> {
+        let row = RowId::new(R::COLLECTION, key);
+        let place = row.field(field.name());
+        self.footprint.reads.insert(Read::Field(row.presence()));
+        self.footprint.reads.insert(Read::Field(place.clone()));
+        let there = self.value(&row.presence()) == Value::Bool(true);
+        there.then(|| fits(&place, self.value(&place).to()))
+    }
+
+    /// Whether a record is there; nothing else of it counts as read.
+    pub fn exists<R: Record>(&mut self, key: impl Into<Key>) -> bool {
+        let presence = RowId::new(R::COLLECTION, key).presence();
+        let there = self.value(&presence) == Value::Bool(true);
+        self.footprint.reads.insert(Read::Field(presence));
+        there
+    }
+
+    /// Writes a whole record, and makes it if it is not there.
+    pub fn put<R: Record>(&mut self, record: &R) {
+        let row = RowId::new(R::COLLECTION, record.key());
+        let Value::Map(fields) = fits(&row, Value::of(record)) else {
+            halt_at(&row, &"a record is a struct with named fields");
+        };
+        self.make(&row);
+        for (name, value) in fields {
+            self.change(row.field(&name), Change::Set(value));
+        }
+    }
+
+    /// Writes one field of a record, and makes the record if it is not there.
+    pub fn write<R: Record, T: Serialize>(
+        &mut self,
+        key: impl Into<Key>,
+        field: Field<R, T>,
+        value: &T,
+    ) {
+        let row = RowId::new(R::COLLECTION, key);
+        let place = row.field(field.name());
+        let value = fits(&place, Value::of(value));
+        self.make(&row);
+        self.change(place, Change::Set(value));
+    }
+
+    /// Adds to a number, in whatever order others do.
+    pub fn add<R: Record>(&mut self, key: impl Into<Key>, field: Field<R, i64>, more: i64) {
+        self.merge(RowId::new(R::COLLECTION, key), field.name(), Change::Add(more));
+    }
+
+    /// Puts something into a set, whatever others put in or take out.
+    pub fn include<R: Record, T: Serialize>(
+        &mut self,
+        key: impl Into<Key>,
+        field: Field<R, Vec<T>>,
+        item: &T,
+    ) {
+        let row = RowId::new(R::COLLECTION, key);
+        let item = fits(&row, Value::of(item));
+        self.merge(row, field.name(), Change::Include(item));
+    }
+
+    /// Takes something out of a set, whatever others put in or take out.
+    pub fn exclude<R: Record, T: Serialize>(
+        &mut self,
+        key: impl Into<Key>,
+        field: Field<R, Vec<T>>,
+        item: &T,
+    ) {
+        let row = RowId::new(R::COLLECTION, key);
+        let item = fits(&row, Value::of(item));
+        self.merge(row, field.name(), Change::Exclude(item));
+    }
+
+    /// Takes a record away.
+    pub fn remove<R: Record>(&mut self, key: impl Into<Key>) {
+        let presence = RowId::new(R::COLLECTION, key).presence();
+        self.change(presence, Change::Set(Value::Bool(false)));
+    }
+
+    /// From now on nobody overrules what the field holds: it is paid, or shipped.
+    pub fn seal<R: Record, T>(&mut self, key: impl Into<Key>, field: Field<R, T>) {
+        self.step();
+        let place = RowId::new(R::COLLECTION, key).field(field.name());
+        self.footprint.writes.entry(place).or_default().seal = true;
+    }
+
+    /// Whose command it is.
+    pub fn author(&self) -> DeviceId {
+        self.setting.author
+    }
+
+    /// The author's rank.
+    pub fn rank(&self) -> Option<&Rank> {
+        self.setting.rank.as_ref()
+    }
+
+    /// The time: the anchor's when it decides, the author's before.
+    pub fn now(&self) -> WallTime {
+        self.setting.at
+    }
+
+    /// Where this runs. What depends on it can't be predicted.
+    pub fn side(&self) -> Side {
+        self.setting.side
+    }
+
+    /// The command's id.
+    pub fn command(&self) -> CommandId {
+        self.setting.command
+    }
+
+    /// A new id, the same whenever and wherever this command runs.
+    pub fn new_id(&mut self) -> String {
+        self.ids += 1;
+        let CommandId { chain, number } = self.setting.command;
+        let parts: [&[u8]; 3] = [&chain.0, &number.to_le_bytes(), &self.ids.to_le_bytes()];
+        Hash::of("driftline new id 1", &parts).to_string()[..26].to_owned()
+    }
+
+    fn make(&mut self, row: &RowId) {
+        let presence = row.presence();
+        if self.value(&presence) != Value::Bool(true) {
+            self.change(presence, Change::Set(Value::Bool(true)));
+        }
+    }
+
+    fn merge(&mut self, row: RowId, field: &str, change: Change) {
+        self.make(&row);
+        self.change(row.field(field), change);
+    }
+
+    fn change(&mut self, place: Place, change: Change) {
+        self.step();
+        let before = self.footprint.writes.get(&place).map(|write| write.change.clone());
+        // What was written earlier in this run is what this goes on from.
+        let change = match before {
+            Some(before) if before != Change::Keep => {
+                combined(&before, change, || self.stored(&place))
+            }
+            _ => change,
+        };
+        self.footprint.writes.entry(place).or_default().change = change;
+    }
+
+    fn row(&mut self, row: &RowId) -> Option<Value> {
+        self.step();
+        if self.value(&row.presence()) != Value::Bool(true) {
+            return None;
+        }
+        let stored = self.table.row(row).map(|row| row.to_value());
+        let mut fields =
+            if let Some(Value::Map(fields)) = stored { fields } else { BTreeMap::new() };
+        let written = self.footprint.writes.range(row.presence()..);
+        for (place, _) in written.take_while(|(place, _)| place.row == *row) {
+            if !place.is_presence() {
+                fields.insert(place.field.clone(), self.current(place));
+            }
+        }
+        Some(Value::Map(fields))
+    }
+
+    fn value(&mut self, place: &Place) -> Value {
+        self.step();
+        self.current(place)
+    }
+
+    fn current(&self, place: &Place) -> Value {
+        let stored = self.stored(place);
+        match self.footprint.writes.get(place) {
+            Some(write) if !self.pinned.contains(place) => write.change.applied(&stored),
+            _ => stored,
+        }
+    }
+
+    fn stored(&self, place: &Place) -> Value {
+        self.table.cell(place).map(|cell| cell.value().clone()).unwrap_or_default()
+    }
+
+    fn step(&mut self) {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            halt(Failure::TooManySteps);
+        }
+    }
+}
+
+impl Footprint {
+    /// Whether the field was read before it was written.
+    pub(super) fn did_read(&self, place: &Place) -> bool {
+        let field = || self.reads.contains(&Read::Field(place.clone()));
+        let row = || self.reads.contains(&Read::Row(place.row.clone()));
+        let collection = || Read::Collection(place.row.collection.clone());
+        field() || row() || self.reads.contains(&collection())
+    }
+
+    /// Whether what is at that place matters to what the handler did.
+    pub(super) fn meets(&self, place: &Place) -> bool {
+        self.writes.contains_key(place) || self.did_read(place)
+    }
+}
+
+/// Two changes to one field, one after the other, as one.
+fn combined(first: &Change, second: Change, stored: impl FnOnce() -> Value) -> Change {
+    match (first, second) {
+        (Change::Add(a), Change::Add(b)) => Change::Add(a.saturating_add(b)),
+        (_, Change::Set(value)) => Change::Set(value),
+        (first, second) => Change::Set(second.applied(&first.applied(&stored()))),
+    }
+}
+
+fn fits<T>(place: &impl ToString, read: Result<T, ValueError>) -> T {
+    match read {
+        Ok(read) => read,
+        Err(error) => halt_at(place, &error),
+    }
+}
+
+fn halt_at(place: &impl ToString, what: &impl ToString) -> ! {
+    halt(Failure::BadRecord { place: place.to_string(), what: what.to_string() })
+}
+
+/// Ends the handler here. It unwinds as a panic would, so that handlers need no error that they can do nothing about.
+fn halt(failure: Failure) -> ! {
+    resume_unwind(Box::new(Halt(failure)))
+}

@@ -1,0 +1,97 @@
+//! All records of a space, as they stand at one moment.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use rpds::RedBlackTreeMapSync;
+
+use super::{Cell, Key, Place, Record, RowId, Value, ValueError};
+
+/// Records by collection and key. A copy costs nothing, and stays as it is while the original goes on: what is shown
+/// is such a copy, and so is what a command is tried upon.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    rows: RedBlackTreeMapSync<RowId, Row>,
+}
+
+/// A record's fields by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    cells: Arc<BTreeMap<String, Cell>>,
+}
+
+impl Table {
+    /// A record, if it is there.
+    ///
+    /// # Errors
+    /// If its fields are not those of the type.
+    pub fn get<R: Record>(&self, key: impl Into<Key>) -> Result<Option<R>, ValueError> {
+        let row = self.row(&RowId::new(R::COLLECTION, key));
+        row.map(|row| row.to_value().to()).transpose()
+    }
+
+    /// All records of a type, by their keys.
+    ///
+    /// # Errors
+    /// If the fields of one are not those of the type.
+    pub fn all<R: Record>(&self) -> Result<Vec<R>, ValueError> {
+        self.collection(R::COLLECTION).map(|(_, row)| row.to_value().to()).collect()
+    }
+
+    /// The fields of a record, if it is there.
+    pub fn row(&self, id: &RowId) -> Option<&Row> {
+        self.rows.get(id).filter(|row| row.is_present())
+    }
+
+    /// All records of a collection, by their keys.
+    pub fn collection(&self, name: &str) -> impl Iterator<Item = (&Key, &Row)> {
+        let first = RowId { collection: name.to_owned(), key: Key::Int(i64::MIN) };
+        let from = self.rows.range((Bound::Included(first), Bound::Unbounded));
+        let name = name.to_owned();
+        let rows = from.take_while(move |(id, _)| id.collection == name);
+        rows.filter(|(_, row)| row.is_present()).map(|(id, row)| (&id.key, row))
+    }
+
+    /// The names of all collections that hold anything.
+    pub fn collections(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.rows.keys().map(|id| id.collection.as_str()).collect();
+        names.dedup();
+        names
+    }
+
+    /// A field as it stands, also of a record that was removed.
+    pub fn cell(&self, place: &Place) -> Option<&Cell> {
+        self.rows.get(&place.row)?.cells.get(&place.field)
+    }
+
+    /// Whether a record is there.
+    pub fn is_present(&self, id: &RowId) -> bool {
+        self.row(id).is_some()
+    }
+
+    /// Sets a field.
+    pub(crate) fn put(&mut self, place: &Place, cell: Cell) {
+        let mut row = self.rows.get(&place.row).cloned().unwrap_or_default();
+        Arc::make_mut(&mut row.cells).insert(place.field.clone(), cell);
+        self.rows.insert_mut(place.row.clone(), row);
+    }
+}
+
+impl Row {
+    /// The fields with what they hold, by their names.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &Cell)> {
+        let named = self.cells.iter().filter(|(name, _)| !name.is_empty());
+        named.map(|(name, cell)| (name.as_str(), cell))
+    }
+
+    /// The record as one value.
+    pub fn to_value(&self) -> Value {
+        let fields = self.fields();
+        Value::Map(fields.map(|(name, cell)| (name.to_owned(), cell.value().clone())).collect())
+    }
+
+    fn is_present(&self) -> bool {
+        self.cells.get("").is_some_and(|cell| *cell.value() == Value::Bool(true))
+    }
+}
