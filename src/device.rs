@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use driftline_core::command::Registry;
 use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::roster::Ticket;
@@ -19,7 +20,7 @@ use tokio::sync::oneshot;
 pub use error::{CloseError, JoinError, ListenError, OpenError};
 pub(crate) use reach::{Reach, is_loopback};
 
-use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, inbox};
+use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, Showcase, inbox};
 use crate::space::Space;
 
 /// How a device behaves; the default listens on nothing and looks for nobody.
@@ -34,6 +35,8 @@ pub struct DeviceOptions {
     pub mdns: bool,
     /// How much of the machine peers may use.
     pub limits: Limits,
+    /// What the app knows of records and commands. An anchor decides only upon what it knows.
+    pub registry: Registry,
 }
 
 /// A connection to another device.
@@ -62,6 +65,7 @@ struct Shared {
     inbox: Inbox,
     network: Network,
     reach: Arc<Reach>,
+    showcase: Arc<Showcase>,
     // Taken when the device is closed, by the first who does; others wait for it.
     engine: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     runtime: Mutex<Option<Runtime>>,
@@ -111,7 +115,7 @@ impl Device {
         let life = Life::on_this_machine(rand::random());
         let store = Arc::new(Store::open(database, life).map_err(broken)?);
 
-        let reach = Arc::new(Reach::default());
+        let (reach, showcase) = (Arc::new(Reach::default()), Arc::new(Showcase::default()));
         let (inbox, receiver) = inbox();
         let told = inbox.clone();
         let writer = Writer::start(store.clone(), move |progress| told.progress(progress))?;
@@ -134,6 +138,8 @@ impl Device {
             network: network.clone(),
             inbox: inbox.clone(),
             reach: reach.clone(),
+            showcase: showcase.clone(),
+            registry: Arc::new(options.registry.clone()),
         };
         let engine = Engine::load(parts, !options.offline).map_err(broken)?;
         let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
@@ -143,7 +149,7 @@ impl Device {
         })?;
         let (id, runtime) = (key.id(), Mutex::new(Some(runtime)));
         let engine = tokio::sync::Mutex::new(Some(engine));
-        let shared = Shared { id, path: home, inbox, network, reach, engine, runtime };
+        let shared = Shared { id, path: home, inbox, network, reach, showcase, engine, runtime };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -252,6 +258,10 @@ impl Device {
             (Ok(closed), Ok(())) => Ok(closed?),
             _ => Err(CloseError::Panicked),
         }
+    }
+
+    pub(crate) fn showcase(&self) -> &Showcase {
+        &self.shared.showcase
     }
 
     fn handle(&self, id: SpaceId) -> Space {

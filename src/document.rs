@@ -198,9 +198,9 @@ impl<T> Edit<T> {
     /// # Errors
     /// If the store fails or the device is closed before.
     pub async fn reached(&self, level: Level) -> Result<(), ReachError> {
-        let (replica, update) = (self.handle.replica.clone(), self.update);
-        let reached =
-            self.device.ask(|reply| Request::Reached { replica, update, level, reply }).await?;
-        if reached { Ok(()) } else { Err(ReachError::StoreFailed) }
+        let (replica, update) = (&self.handle.replica, self.update);
+        let (space, chain) = (replica.space, replica.chain);
+        let request = |reply| Request::Reached { space, chain, update, level, reply };
+        if self.device.ask(request).await? { Ok(()) } else { Err(ReachError::StoreFailed) }
     }
 }

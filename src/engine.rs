@@ -3,6 +3,7 @@
 //! Everything reaches it through one [`Inbox`]; nobody else touches a `Space`. It leaves waiting for disks, peers and
 //! apps to the store's threads, the network's tasks and the pool that merges, which tell it afterwards.
 
+mod commands;
 mod effects;
 mod inbox;
 mod peers;
@@ -17,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use driftline_core::clock::{Now, SteadyTime, WallTime};
+use driftline_core::command::Registry;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::space::{Effect, Event, Space};
@@ -29,6 +31,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::device::Reach;
 
+use commands::Heard;
+pub(crate) use commands::{Asking, Refused, Showcase, Shown};
 use effects::Batches;
 use inbox::Input;
 use peers::Peers;
@@ -63,6 +67,10 @@ pub(crate) struct Engine {
     writer: Writer<SledEngine>,
     network: Network,
     reach: Arc<Reach>,
+    registry: Arc<Registry>,
+    showcase: Arc<Showcase>,
+    /// Which answers the app has acknowledged.
+    heard: BTreeMap<SpaceId, Heard>,
     pool: Pool,
     workers: Vec<JoinHandle<()>>,
     spaces: BTreeMap<SpaceId, Slot>,
@@ -102,16 +110,19 @@ pub(crate) struct Parts {
     pub(crate) network: Network,
     pub(crate) inbox: Inbox,
     pub(crate) reach: Arc<Reach>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) showcase: Arc<Showcase>,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox, reach } = parts;
+        let Parts { key, store, writer, network, inbox, reach, registry, showcase } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
-            let space = Space::load(stored, key.clone(), incarnation);
+            let mut space = Space::load(stored, key.clone(), incarnation);
+            space.run_with(registry.clone());
             (space.id(), Slot::new(space))
         });
         let spaces: BTreeMap<_, _> = spaces.collect();
@@ -119,8 +130,9 @@ impl Engine {
         if seek {
             peers.remember_all(&network, &reach);
         }
+        let heard = Heard::load(&store)?;
         let (pool, workers) = Pool::start(&store);
-        Ok(Self {
+        let mut engine = Self {
             key,
             incarnation,
             rng: StdRng::from_rng(&mut rand::rng()),
@@ -131,6 +143,9 @@ impl Engine {
             writer,
             network,
             reach,
+            registry,
+            showcase,
+            heard,
             spaces,
             joins: BTreeMap::new(),
             peers,
@@ -140,7 +155,10 @@ impl Engine {
             reload: Vec::new(),
             folding: 0,
             broken: false,
-        })
+        };
+        // What was kept is shown before anything else happens.
+        engine.settle();
+        Ok(engine)
     }
 
     /// Runs until the device is closed.
@@ -292,6 +310,7 @@ impl Engine {
     /// Takes no more edits, and seals and saves all that were made.
     fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>, receiver: &Receiver) {
         self.close_documents();
+        self.showcase.close();
         while let Some(input) = receiver.try_next() {
             self.take_last(input);
         }

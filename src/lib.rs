@@ -38,10 +38,19 @@ pub use document::{
     Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError,
 };
 pub use engine::EngineGone;
-pub use space::{DocumentError, GovernError, Invitation, InviteError, Members, News, Space};
+pub use space::{
+    Answer, AnswerError, Answers, Difference, DocumentError, GovernError, Invitation, InviteError,
+    Members, News, Outcome, Space, SubmitError, Submitted, View, Watch,
+};
 
+pub use driftline_core::command;
+pub use driftline_core::command::{
+    Command, CommandId, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
+};
 pub use driftline_core::document::{ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, ParseIdError, SpaceId};
+pub use driftline_core::record;
+pub use driftline_core::record::{Field, Policies, Policy, Record};
 pub use driftline_core::roster::{
     Former, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
 };

@@ -1,5 +1,7 @@
 //! A space, as an app holds it.
 
+mod commands;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,10 @@ use thiserror::Error;
 use crate::device::Device;
 use crate::document::{Branch, Document};
 use crate::engine::{Deed, EngineGone, Handle, LoadError, Request};
+
+pub use commands::{
+    Answer, AnswerError, Answers, Difference, Outcome, SubmitError, Submitted, View, Watch,
+};
 
 /// One space on one device. Handles are cheap to clone.
 #[derive(Clone)]

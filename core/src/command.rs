@@ -20,6 +20,8 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Debug;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -34,7 +36,7 @@ pub use transaction::{Side, Transaction};
 pub use verdict::{Failure, Loss, Revision, Verdict};
 
 /// A type of command: what an app declares, usually by deriving it.
-pub trait Command: Serialize + DeserializeOwned {
+pub trait Command: Serialize + DeserializeOwned + 'static {
     /// What it is called, for ever.
     const NAME: &'static str;
 
@@ -42,10 +44,10 @@ pub trait Command: Serialize + DeserializeOwned {
     const VERSION: u32 = 1;
 
     /// What comes of it.
-    type Output: Serialize + DeserializeOwned;
+    type Output: Serialize + DeserializeOwned + Debug + Send + Sync + 'static;
 
     /// Why it may be refused: a value that the app can act on, such as the seat next to the one that is taken.
-    type Refusal: Serialize + DeserializeOwned;
+    type Refusal: Serialize + DeserializeOwned + Debug + Send + Sync + 'static;
 
     /// Rewrites the fields of a command of version `from` as those of the version after it. Nothing means that commands
     /// as old as that can't be run any more.

@@ -150,6 +150,7 @@ impl Engine {
             }
             Notice::Refused(refusal) => slot.waiters.refuse_role(refusal),
             Notice::Peers => slot.waiters.settle(&slot.space),
+            Notice::Records => self.show(space),
             Notice::Document(_) => {}
             Notice::Retired { document, chain } => self.stop_writing(document, chain),
             Notice::Forked { document, chain, author } => {

@@ -246,7 +246,7 @@ impl Engine {
         self.write_setting(Record::Setting { name, value: codec::encode(&texts) });
     }
 
-    fn write_setting(&mut self, record: Record) {
+    pub(super) fn write_setting(&mut self, record: Record) {
         if let Err(error) = self.writer.append(vec![record])
             && !self.broken
         {

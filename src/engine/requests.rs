@@ -12,6 +12,7 @@ use driftline_core::space::{
 use driftline_storage::{Record, Snapshot};
 use tokio::sync::{oneshot, watch};
 
+use super::commands::Asking;
 use super::replica::{Access, Handle, LoadError, Open, Replica};
 use super::{Engine, Slot};
 use crate::device::Connection;
@@ -29,7 +30,8 @@ pub(crate) enum Request {
     Members { space: SpaceId, reply: Reply<Option<Members>> },
     Govern { space: SpaceId, deed: Deed, reply: Reply<Result<(), NotPermitted>> },
     Open { space: SpaceId, label: Label, branch: bool, reply: Reply<Option<Opening>> },
-    Reached { replica: Arc<Replica>, update: u64, level: Level, reply: Reply<bool> },
+    Command { space: SpaceId, asking: Asking },
+    Reached { space: SpaceId, chain: ChainId, update: u64, level: Level, reply: Reply<bool> },
     CaughtUp { space: SpaceId, reply: Reply<()> },
     Status { space: SpaceId, reply: Reply<Option<SpaceStatus>> },
     Connections { reply: Reply<Vec<Connection>> },
@@ -78,11 +80,11 @@ impl Engine {
             Request::Open { space, label, branch, reply } => {
                 _ = reply.send(self.open_document(space, &label, branch));
             }
-            Request::Reached { replica, update, level, reply } => {
-                if let Some(slot) = self.spaces.get_mut(&replica.space) {
-                    let edit = (replica.chain, update);
-                    slot.space.hasten(&replica.chain);
-                    slot.waiters.wait_for_edit(edit, level, reply, &slot.space);
+            Request::Command { space, asking } => self.asked(space, asking),
+            Request::Reached { space, chain, update, level, reply } => {
+                if let Some(slot) = self.spaces.get_mut(&space) {
+                    slot.space.hasten(&chain);
+                    slot.waiters.wait_for_edit((chain, update), level, reply, &slot.space);
                 }
             }
             Request::CaughtUp { space, reply } => {
@@ -107,8 +109,9 @@ impl Engine {
         self.add_space(space, effects)
     }
 
-    fn add_space(&mut self, space: Space, effects: super::Effects) -> SpaceId {
+    fn add_space(&mut self, mut space: Space, effects: super::Effects) -> SpaceId {
         let id = space.id();
+        space.run_with(self.registry.clone());
         self.spaces.insert(id, Slot::new(space));
         self.perform(id, effects);
         self.peers.add_space(id);

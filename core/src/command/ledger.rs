@@ -135,6 +135,15 @@ impl Ledger {
         &self.answers
     }
 
+    /// The verdict upon one of this device's commands, if it is decided.
+    pub fn verdict(&self, command: &CommandId) -> Option<&Verdict> {
+        let mut latest = self.answers.iter().rev().filter(|answer| answer.command == *command);
+        latest.find_map(|answer| match &answer.news {
+            News::Verdict(verdict) => Some(verdict),
+            News::Revision(_) => None,
+        })
+    }
+
     /// What was not decided yet, in the order in which it runs.
     pub fn outbox(&self) -> impl Iterator<Item = OutboxEntry> {
         self.preview.pending().map(|(turn, pending)| OutboxEntry {

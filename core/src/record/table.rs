@@ -53,6 +53,17 @@ impl Table {
         rows.filter(|(_, row)| row.is_present()).map(|(id, row)| (&id.key, row))
     }
 
+    /// How a collection differs from what it was before: the records that are new or other, and the keys of those that are
+    /// not there any more.
+    pub fn difference(&self, before: &Self, name: &str) -> (Vec<&Row>, Vec<Key>) {
+        let old: BTreeMap<_, _> = before.collection(name).collect();
+        let now: BTreeMap<_, _> = self.collection(name).collect();
+        let same = |key: &Key, row: &Row| old.get(key).is_some_and(|held| held.shows_as(row));
+        let changed = now.iter().filter(|(key, row)| !same(key, row)).map(|(_, row)| *row);
+        let removed = old.keys().filter(|key| !now.contains_key(*key)).map(|key| (*key).clone());
+        (changed.collect(), removed.collect())
+    }
+
     /// The names of all collections that hold anything.
     pub fn collections(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.rows.keys().map(|id| id.collection.as_str()).collect();
@@ -89,6 +100,16 @@ impl Row {
     pub fn to_value(&self) -> Value {
         let fields = self.fields();
         Value::Map(fields.map(|(name, cell)| (name.to_owned(), cell.value().clone())).collect())
+    }
+
+    /// Whether both hold the same values, by whomever.
+    fn shows_as(&self, other: &Self) -> bool {
+        let values = |row: &Self| {
+            row.fields()
+                .map(|(name, cell)| (name.to_owned(), cell.value().clone()))
+                .collect::<Vec<_>>()
+        };
+        Arc::ptr_eq(&self.cells, &other.cells) || values(self) == values(other)
     }
 
     fn is_present(&self) -> bool {
