@@ -1,22 +1,23 @@
-//! Two people offline book the same seat. Run it with `cargo run --example seat_booking`.
+//! Two people book the same seat while they are offline. Run it with `cargo run --example seat_booking`.
 //!
-//! Both see it booked at once. When they meet the anchor, one keeps it, and the other's app offers the seat next to it.
+//! Both see it booked at once. When they meet the anchor, one keeps it, and the other's app takes the seat next to it.
+
+#[path = "support/people.rs"]
+mod people;
 
 use std::path::Path;
 use std::time::Duration;
 
-use driftline::{
-    Command, Device, DeviceOptions, Field, Handler, Invitation, Outcome, Policies, Policy, Record,
-    Registry, Role, Space, Transaction, Verdict,
-};
+use driftline::{Command, Field, Handler, Outcome, Record, Registry, Transaction, Verdict};
+use people::{Network, Person, Result, admit, found};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-
+/// A seat, and who has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Seat {
-    number: u32,
-    holder: Option<String>,
+pub(crate) struct Seat {
+    pub(crate) number: u32,
+    pub(crate) holder: Option<String>,
 }
 
 impl Seat {
@@ -30,24 +31,20 @@ impl Record for Seat {
     fn key(&self) -> u32 {
         self.number
     }
-
-    fn policies() -> Policies {
-        Policies::all(Policy::ServerWins)
-    }
 }
 
-/// Books a seat, if nobody has it.
+/// Books a seat that nobody has.
 #[derive(Debug, Serialize, Deserialize)]
-struct BookSeat {
-    seat: u32,
-    name: String,
+pub(crate) struct BookSeat {
+    pub(crate) seat: u32,
+    pub(crate) name: String,
 }
 
-/// Somebody has it; this one is next to it and free.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct SeatTaken {
-    by: String,
-    nearby: Option<u32>,
+/// Somebody has the seat; perhaps one next to it is free.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SeatTaken {
+    pub(crate) by: String,
+    pub(crate) nearby: Option<u32>,
 }
 
 impl Command for BookSeat {
@@ -58,20 +55,18 @@ impl Command for BookSeat {
 
 impl Handler for BookSeat {
     fn run(&self, tx: &mut Transaction<'_>) -> std::result::Result<(), SeatTaken> {
-        let holder = tx.read(self.seat, Seat::HOLDER).flatten();
-        if let Some(by) = holder {
-            let free = |seat: &u32| tx.read(*seat, Seat::HOLDER) == Some(None);
-            return Err(SeatTaken {
-                by,
-                nearby: [self.seat + 1, self.seat - 1].into_iter().find(free),
-            });
+        let mut holder = |seat: u32| tx.read(seat, Seat::HOLDER);
+        if let Some(by) = holder(self.seat).flatten() {
+            let beside = [self.seat + 1, self.seat.saturating_sub(1)];
+            let nearby = beside.into_iter().find(|seat| holder(*seat) == Some(None));
+            return Err(SeatTaken { by, nearby });
         }
         tx.write(self.seat, Seat::HOLDER, &Some(self.name.clone()));
         Ok(())
     }
 }
 
-/// Puts up rows of seats.
+/// Puts up the seats of a hall.
 #[derive(Debug, Serialize, Deserialize)]
 struct OpenHall {
     seats: u32,
@@ -90,79 +85,54 @@ impl Handler for OpenHall {
     }
 }
 
-fn registry() -> Registry {
+/// What the app knows, on every device and on the anchor.
+pub(crate) fn registry() -> Registry {
     Registry::new().record::<Seat>().command::<BookSeat>().command::<OpenHall>()
 }
 
 #[tokio::main]
+#[allow(dead_code, reason = "the test tells the story without it")]
 async fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let folder = folder.path();
+    story(folder.path()).await
+}
 
-    // The cinema's server is the anchor: its word is final.
-    let boss = open(&folder.join("boss"), false).await?;
-    let cinema = boss.create_space("cinema").await?;
-    let anchor = open(&folder.join("anchor"), false).await?;
-    anchor
-        .join(&cinema.invite(Invitation { role: Role::Anchor, ..Default::default() }).await?)
-        .await?;
-    cinema.submit(OpenHall { seats: 20 }).await?.decided().await?;
+/// The story, with everybody's device in a folder of their own below this one.
+pub(crate) async fn story(folder: &Path) -> Result<()> {
+    let (boss, anchor) = found(folder, "cinema", registry()).await?;
+    boss.space.submit(OpenHall { seats: 20 }).await?.decided().await?;
     for name in ["ann", "bob"] {
-        let person = open(&folder.join(name), false).await?;
-        let space = person.join(&cinema.invite(Invitation::default()).await?).await?;
-        space.caught_up().await?;
-        person.close().await?;
+        admit(&folder.join(name), &boss, None, registry()).await?;
     }
 
-    // Ann and Bob are offline, and both book seat 14. Both see it booked at once.
+    // Both are offline, and book seat 14. Both see it booked at once.
     for name in ["ann", "bob"] {
-        let person = open(&folder.join(name), true).await?;
-        let space = only_space(&person).await?;
-        let booking = space.submit(BookSeat { seat: 14, name: name.to_owned() }).await?;
-        assert!(matches!(booking.predicted(), Verdict::Accepted { .. }));
-        println!("{name} booked seat 14, offline: {:?}", space.view().get::<Seat>(14)?);
+        let person = Person::open(&folder.join(name), Network::Offline, registry()).await?;
+        let book = BookSeat { seat: 14, name: name.to_owned() };
+        let booking = person.space.submit(book).await?;
+        println!("{name} books seat 14 offline: {:?}", booking.predicted());
+        println!("{name} sees {:?}", person.space.view().get::<Seat>(14)?);
         person.close().await?;
     }
 
     // They meet the anchor, one after the other.
     for name in ["ann", "bob"] {
-        let person = open(&folder.join(name), false).await?;
-        let space = only_space(&person).await?;
-        let mut answers = space.verdicts::<BookSeat>();
-        let answer = tokio::time::timeout(Duration::from_secs(30), answers.next()).await??;
-        if let Outcome::Verdict(Verdict::Refused { refusal }) = &answer.outcome {
-            println!(
-                "{name} hears that {} has it, and is offered {:?}",
-                refusal.by, refusal.nearby
-            );
-            let seat = refusal.nearby.ok_or("the next seat is free")?;
-            space.submit(BookSeat { seat, name: name.to_owned() }).await?.decided().await?;
-        } else {
-            println!("{name} keeps seat 14");
+        let person = Person::open(&folder.join(name), Network::Online, registry()).await?;
+        let mut answers = person.space.verdicts::<BookSeat>();
+        let answer = timeout(Duration::from_secs(60), answers.next()).await??;
+        match &answer.outcome {
+            Outcome::Verdict(Verdict::Refused {
+                refusal: SeatTaken { by, nearby: Some(seat) },
+            }) => {
+                println!("{name} hears that {by} has it, and takes seat {seat}");
+                let book = BookSeat { seat: *seat, name: name.to_owned() };
+                person.space.submit(book).await?.decided().await?;
+            }
+            outcome => println!("{name} hears: {outcome:?}"),
         }
         answer.ack().await?;
         person.close().await?;
     }
-
-    // What is on every disk, after a restart.
     anchor.close().await?;
-    boss.close().await?;
-    for name in ["ann", "bob", "anchor"] {
-        let device = open(&folder.join(name), true).await?;
-        let view = only_space(&device).await?.view();
-        println!("{name}: {:?} {:?}", view.get::<Seat>(14)?, view.get::<Seat>(15)?);
-        device.close().await?;
-    }
-    Ok(())
-}
-
-async fn open(path: &Path, offline: bool) -> Result<Device> {
-    let listen = if offline { Vec::new() } else { vec!["/ip4/127.0.0.1/tcp/0".parse()?] };
-    let options = DeviceOptions { listen, offline, registry: registry(), ..Default::default() };
-    Ok(Device::open_with(path, options).await?)
-}
-
-async fn only_space(device: &Device) -> Result<Space> {
-    let (space, _) = device.spaces().await?.pop().ok_or("no space yet")?;
-    Ok(space)
+    boss.close().await
 }

@@ -1,0 +1,71 @@
+//! The examples, told over real sockets and disks, and what is on every device's disk afterwards.
+
+#[path = "../../examples/checkout.rs"]
+mod checkout;
+#[path = "../../examples/medication.rs"]
+mod medication;
+#[path = "../../examples/seat_booking.rs"]
+mod seat_booking;
+
+use std::path::Path;
+
+use checkout::{Item, Voucher};
+use driftline::record::{Key, RowId};
+use driftline::{Device, DeviceOptions, Record, Registry, Space};
+use medication::Dose;
+use seat_booking::Seat;
+
+/// Opens a device again that nobody reaches, and looks at its space.
+async fn on_disk(path: &Path, registry: Registry) -> (Device, Space) {
+    let options = DeviceOptions { offline: true, registry, ..Default::default() };
+    let device = Device::open_with(path, options).await.expect("the folder is free");
+    let (space, _) = device.spaces().await.expect("it is open").pop().expect("it is in a space");
+    (device, space)
+}
+
+fn reads<R: Record>(space: &Space, key: impl Into<Key>) -> Option<R> {
+    let (key, view) = (key.into(), space.view());
+    let row = RowId::new(R::COLLECTION, key.clone());
+    assert_eq!(view.confirmed().row(&row), view.preview().row(&row), "nothing is tentative");
+    view.confirmed().get(key).expect("it is of that type")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_a_seat_takes_the_one_next_to_it() {
+    let folder = tempfile::tempdir().expect("there is room");
+    seat_booking::story(folder.path()).await.expect("the story ends well");
+    for name in ["bob", "anchor"] {
+        let (device, space) = on_disk(&folder.path().join(name), seat_booking::registry()).await;
+        let holder = |seat: u32| reads::<Seat>(&space, seat).and_then(|seat| seat.holder);
+        assert_eq!((holder(14).as_deref(), holder(15).as_deref()), (Some("ann"), Some("bob")));
+        assert_eq!(space.outbox().await.expect("it is open"), [], "nothing waits");
+        device.close().await.expect("it closes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_till_overrules_a_cart_that_makes_up_for_it() {
+    let folder = tempfile::tempdir().expect("there is room");
+    checkout::story(folder.path()).await.expect("the story ends well");
+    for name in ["cart", "anchor"] {
+        let (device, space) = on_disk(&folder.path().join(name), checkout::registry()).await;
+        let owner = |item: &str| reads::<Item>(&space, item).and_then(|item| item.sold_to);
+        assert_eq!(owner("lamp").as_deref(), Some("walk-in"));
+        assert_eq!(owner("chair").as_deref(), Some("web-order"), "it was paid");
+        let voucher = reads::<Voucher>(&space, "web-order").expect("the cart made up for it");
+        assert_eq!(voucher.for_item, "lamp");
+        device.close().await.expect("it closes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_doses_neither_stands_until_somebody_has_seen_both() {
+    let folder = tempfile::tempdir().expect("there is room");
+    medication::story(folder.path()).await.expect("the story ends well");
+    for name in ["ann", "ben", "carol", "anchor"] {
+        let (device, space) = on_disk(&folder.path().join(name), medication::registry()).await;
+        let dose = reads::<Dose>(&space, "mr-jones").expect("there is one");
+        assert_eq!(dose.milligrams, 11);
+        device.close().await.expect("it closes");
+    }
+}
