@@ -68,8 +68,8 @@ impl Handler for BookSeat {
 
 /// Puts up the seats of a hall.
 #[derive(Debug, Serialize, Deserialize)]
-struct OpenHall {
-    seats: u32,
+pub(crate) struct OpenHall {
+    pub(crate) seats: u32,
 }
 
 impl Command for OpenHall {

@@ -173,6 +173,16 @@ impl Device {
         Ok(self.handle(id))
     }
 
+    /// The space that stays on this device: for drafts, preferences, and what the app's interface remembers. It is like
+    /// any other, with documents, commands and records, and nobody else ever hears of it; the device decides itself.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn local(&self) -> Result<Space, EngineGone> {
+        let id = self.ask(|reply| Request::LocalSpace { reply }).await?;
+        Ok(self.handle(id))
+    }
+
     /// Joins the space that a ticket opens: asks whoever can be reached, until a member lets the device in. This
     /// may take as long as nobody is there; give it a timeout. What the space holds comes afterwards: see
     /// [`Space::caught_up`]. A device that is in the space already gets the ticket's role, if that is a higher one,

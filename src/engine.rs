@@ -126,7 +126,8 @@ impl Engine {
             (space.id(), Slot::new(space))
         });
         let spaces: BTreeMap<_, _> = spaces.collect();
-        let peers = Peers::load(key.id(), &store, spaces.keys())?;
+        let shared = spaces.iter().filter(|(_, slot)| !slot.space.is_local());
+        let peers = Peers::load(key.id(), &store, shared.map(|(id, _)| id))?;
         if seek {
             peers.remember_all(&network, &reach);
         }

@@ -74,6 +74,7 @@ pub struct Space {
     id: SpaceId,
     key: Arc<DeviceKey>,
     me: DeviceId,
+    local: bool,
     tag: Tag,
     roster: Roster,
     roster_document: DocumentId,
@@ -159,7 +160,22 @@ impl Space {
         incarnation: [u8; 16],
         effects: &mut Vec<Effect>,
     ) -> Self {
-        let mut space = Self::enter(SpaceRecord { genesis }, key, incarnation);
+        let record = SpaceRecord { genesis, local: false };
+        let mut space = Self::enter(record, key, incarnation);
+        space.journal.write(effects);
+        space
+    }
+
+    /// Begins a space that stays on this device: for drafts, preferences, and what the app's interface remembers. It is
+    /// like any other, but that nobody is told of it, and that this device decides upon its commands itself.
+    pub fn found_local(
+        genesis: Genesis,
+        key: Arc<DeviceKey>,
+        incarnation: [u8; 16],
+        effects: &mut Vec<Effect>,
+    ) -> Self {
+        let record = SpaceRecord { genesis, local: true };
+        let mut space = Self::enter(record, key, incarnation);
         space.journal.write(effects);
         space
     }
@@ -264,6 +280,11 @@ impl Space {
         self.roster.genesis().name()
     }
 
+    /// Whether the space stays on this device.
+    pub fn is_local(&self) -> bool {
+        self.local
+    }
+
     /// Who is in the space.
     pub fn roster(&self) -> &Roster {
         &self.roster
@@ -292,6 +313,7 @@ impl Space {
             id,
             key,
             me,
+            local: record.local,
             tag: tag(&id, &me),
             roster,
             roster_document: roster_document(&id),

@@ -34,7 +34,11 @@ impl Person {
 }
 
 /// Begins a space, with an anchor beside the one who begins it.
-pub(crate) async fn found(folder: &Path, name: &str, registry: Registry) -> Result<(Person, Device)> {
+pub(crate) async fn found(
+    folder: &Path,
+    name: &str,
+    registry: Registry,
+) -> Result<(Person, Device)> {
     let device = open(&folder.join("boss"), Network::Online, registry.clone()).await?;
     let space = device.create_space(name).await?;
     let anchor = open(&folder.join("anchor"), Network::Online, registry).await?;

@@ -153,7 +153,7 @@ impl World {
                 self.trace.note(self.now, who, Kind::Notice, format_args!("refused: {refusal}"));
             }
             Notice::Roster => self.reopen_changed(who),
-            Notice::Document(_) | Notice::Peers => {}
+            Notice::Document(_) | Notice::Peers | Notice::Records => {}
         }
     }
 

@@ -24,6 +24,7 @@ type Reply<T> = oneshot::Sender<T>;
 /// A request, with where to send the answer.
 pub(crate) enum Request {
     CreateSpace { name: String, reply: Reply<SpaceId> },
+    LocalSpace { reply: Reply<SpaceId> },
     Join { ticket: Box<Ticket>, reply: Reply<Result<SpaceId, Refusal>> },
     Spaces { reply: Reply<Vec<(SpaceId, String)>> },
     Invite { space: SpaceId, invitation: Invitation, reply: Reply<Option<Ticket>> },
@@ -63,6 +64,7 @@ impl Engine {
         // Who asked may have stopped waiting; an answer that nobody hears is no fault.
         match request {
             Request::CreateSpace { name, reply } => _ = reply.send(self.create_space(&name)),
+            Request::LocalSpace { reply } => _ = reply.send(self.local_space()),
             Request::Join { ticket, reply } => self.join(*ticket, reply),
             Request::Spaces { reply } => _ = reply.send(self.space_names()),
             Request::Invite { space, invitation, reply } => {
@@ -109,11 +111,26 @@ impl Engine {
         self.add_space(space, effects)
     }
 
+    /// The space that stays on this device, begun when it is first asked for.
+    fn local_space(&mut self) -> SpaceId {
+        let held = self.spaces.iter().find(|(_, slot)| slot.space.is_local());
+        if let Some((id, _)) = held {
+            return *id;
+        }
+        let genesis = Genesis::new("local", &self.key, self.now().wall, &mut self.rng);
+        let mut effects = Vec::new();
+        let space = Space::found_local(genesis, self.key.clone(), self.incarnation, &mut effects);
+        self.add_space(space, effects)
+    }
+
     fn add_space(&mut self, mut space: Space, effects: super::Effects) -> SpaceId {
-        let id = space.id();
+        let (id, local) = (space.id(), space.is_local());
         space.run_with(self.registry.clone());
         self.spaces.insert(id, Slot::new(space));
         self.perform(id, effects);
+        if local {
+            return id;
+        }
         self.peers.add_space(id);
         for peer in self.peers.connected.keys().copied().collect::<Vec<_>>() {
             self.feed(id, Event::PeerUp { peer });
@@ -123,7 +140,7 @@ impl Engine {
 
     fn space_names(&self) -> Vec<(SpaceId, String)> {
         let name = |(id, slot): (&SpaceId, &Slot)| (*id, slot.space.name().to_owned());
-        self.spaces.iter().map(name).collect()
+        self.spaces.iter().filter(|(_, slot)| !slot.space.is_local()).map(name).collect()
     }
 
     fn join(&mut self, ticket: Ticket, reply: Reply<Result<SpaceId, Refusal>>) {
@@ -199,7 +216,9 @@ impl Engine {
     fn invite(&mut self, space: SpaceId, invitation: Invitation) -> Option<Ticket> {
         let Invitation { role, rank, lasts } = invitation;
         let expires = self.now().wall + lasts;
-        let slot = self.spaces.get(&space).filter(|slot| slot.space.role() == Some(Role::Admin))?;
+        let invites =
+            |slot: &&Slot| slot.space.role() == Some(Role::Admin) && !slot.space.is_local();
+        let slot = self.spaces.get(&space).filter(invites)?;
         let me = self.key.id();
         let own = self.network.listen_addresses().into_iter().map(|address| (me, address));
         let others = self.peers.known_members(slot.space.roster());

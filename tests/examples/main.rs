@@ -11,9 +11,9 @@ use std::path::Path;
 
 use checkout::{Item, Voucher};
 use driftline::record::{Key, RowId};
-use driftline::{Device, DeviceOptions, Record, Registry, Space};
+use driftline::{Device, DeviceOptions, Invitation, Record, Registry, Space, Verdict};
 use medication::Dose;
-use seat_booking::Seat;
+use seat_booking::{OpenHall, Seat};
 
 /// Opens a device again that nobody reaches, and looks at its space.
 async fn on_disk(path: &Path, registry: Registry) -> (Device, Space) {
@@ -68,4 +68,24 @@ async fn of_two_doses_neither_stands_until_somebody_has_seen_both() {
         assert_eq!(dose.milligrams, 11);
         device.close().await.expect("it closes");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_local_is_decided_at_once_and_nobody_hears_of_it() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let path = folder.path().join("ann");
+    let options = || DeviceOptions { registry: seat_booking::registry(), ..Default::default() };
+    let device = Device::open_with(&path, options()).await.expect("the folder is free");
+    let local = device.local().await.expect("it is open");
+    let given = local.submit(OpenHall { seats: 3 }).await.expect("there is room in the hall");
+    let verdict = given.decided().await.expect("it is decided here");
+    assert!(matches!(verdict, Verdict::Accepted { .. }));
+    device.close().await.expect("it closes");
+
+    let device = Device::open_with(&path, options()).await.expect("the folder is free");
+    assert!(device.spaces().await.expect("it is open").is_empty(), "it is no space to be shared");
+    let local = device.local().await.expect("it is open");
+    assert_eq!(local.view().all::<Seat>().expect("these are seats").len(), 3);
+    let ticket = local.invite(Invitation::default()).await;
+    assert!(ticket.is_err(), "nobody can be invited");
 }

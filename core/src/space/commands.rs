@@ -81,8 +81,12 @@ impl Space {
         &self.ledger
     }
 
-    /// The member whose decisions are final: the anchor of longest standing.
+    /// The member whose decisions are final: the anchor of longest standing. In a space that stays on this device, it is
+    /// the device itself.
     pub fn decider(&self) -> Option<DeviceId> {
+        if self.local {
+            return Some(self.me);
+        }
         let mender = self.roster.mender()?;
         let member = self.roster.member(&mender)?;
         (member.role == Role::Anchor).then_some(mender)

@@ -218,6 +218,8 @@ pub enum Change {
 pub struct SpaceRecord {
     /// The space's beginning.
     pub genesis: Genesis,
+    /// Whether it is this device's own, and nobody else ever hears of it.
+    pub local: bool,
 }
 
 /// Where a chain ends, as kept.

@@ -131,7 +131,7 @@ impl Joining {
         }
         let mut effects = Vec::new();
         let mut inner = Context { now: context.now, rng: context.rng, effects: &mut effects };
-        let record = SpaceRecord { genesis };
+        let record = SpaceRecord { genesis, local: false };
         let mut space = Space::enter(record, self.key.clone(), self.incarnation);
         if space.learn(peer, roster, &mut inner).is_err() || space.role().is_none() {
             return Outcome::Waiting;

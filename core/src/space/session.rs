@@ -116,6 +116,9 @@ impl Session {
 
 impl Space {
     pub(super) fn peer_up(&mut self, peer: DeviceId, context: &mut Context<'_>) {
+        if self.local {
+            return;
+        }
         // What came in before does not count as sent in the session that begins.
         self.settle_intake(context);
         self.connected.insert(peer);

@@ -159,7 +159,7 @@ fn a_stranger_gets_nothing() {
     // A stranger who has got hold of the space's record, but was never let in.
     let stranger = net.world(|world| {
         let genesis = world.devices[alice.who].space().unwrap().roster().genesis().clone();
-        let record = Record::Core(Change::Space(SpaceRecord { genesis }));
+        let record = Record::Core(Change::Space(SpaceRecord { genesis, local: false }));
         let who = world.add("stranger", Disk::default(), None);
         driftline_simulation::scenario::store_space(world, who, &[record]);
         world.start(who);

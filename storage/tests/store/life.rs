@@ -68,7 +68,7 @@ fn an_own_chain_from_before_a_loss_stays_retired() {
     let mut foreign = Author::new(label.document(&space), 2);
 
     let store = open(folder.path(), Some("monday"), 1);
-    let record = SpaceRecord { genesis };
+    let record = SpaceRecord { genesis, local: false };
     store.append(&[Change::Space(record).into()]).unwrap();
     store.append(&[Change::Document { space, label, mended: Frontier::default() }.into()]).unwrap();
     store.append(&old.write(&[b"before".to_vec()])).unwrap();

@@ -107,5 +107,5 @@ fn space(name: &str, seed: u8) -> SpaceRecord {
     let creator = DeviceKey::from_seed(&[seed; 32]);
     let mut rng = ChaCha8Rng::seed_from_u64(seed.into());
     let genesis = Genesis::new(name, &creator, WallTime(5), &mut rng);
-    SpaceRecord { genesis }
+    SpaceRecord { genesis, local: false }
 }
