@@ -36,6 +36,12 @@ pub enum EditError {
     /// when.
     #[error("this device was removed from the space")]
     Removed,
+    /// The document was deleted for everybody: [`Space::deleted_documents`](crate::Space::deleted_documents) says by whom
+    /// and when. Opening one of its name begins another.
+    #[error(
+        "the document was deleted: an admin can restore it, and opening one of its name begins another"
+    )]
+    Deleted,
     /// This copy's row of edits has ended, because the device was away from the space in between, or its folder was
     /// copied or restored.
     #[error("this copy of the document can't be edited any more: close it and open it again")]
@@ -178,6 +184,7 @@ impl Document {
             Access::Writable => Ok(()),
             Access::ReadOnly => Err(EditError::ReadOnly),
             Access::Removed => Err(EditError::Removed),
+            Access::Deleted => Err(EditError::Deleted),
             Access::Ended => Err(EditError::Ended),
             Access::StoreFailed => Err(EditError::StoreFailed),
             Access::Broken => Err(EditError::Broken),

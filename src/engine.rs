@@ -32,7 +32,7 @@ use tokio::sync::{oneshot, watch};
 use crate::device::Reach;
 
 use commands::Heard;
-pub(crate) use commands::{Asking, Refused, Showcase, Shown};
+pub(crate) use commands::{Asking, Given, Refused, Showcase, Shown};
 use effects::Batches;
 use inbox::Input;
 use peers::Peers;

@@ -39,8 +39,9 @@ pub use document::{
 };
 pub use engine::EngineGone;
 pub use space::{
-    Answer, AnswerError, Answers, Difference, DocumentError, GovernError, Invitation, InviteError,
-    Members, News, Outcome, Space, SubmitError, Submitted, View, Watch,
+    AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
+    GovernError, Invitation, InviteError, Members, News, Outcome, Space, SubmitError, Submitted,
+    View, Views, Watch,
 };
 
 pub use driftline_core::command;

@@ -5,6 +5,7 @@ mod commands;
 use std::sync::Arc;
 use std::time::Duration;
 
+use driftline_core::clock::WallTime;
 use driftline_core::document::{BadName, Label};
 use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::roster::{Former, Member, Rank, Role, Roster, Ticket};
@@ -16,7 +17,8 @@ use crate::document::{Branch, Document};
 use crate::engine::{Deed, EngineGone, Handle, LoadError, Request};
 
 pub use commands::{
-    Answer, AnswerError, Answers, Difference, Outcome, SubmitError, Submitted, View, Watch,
+    AllAnswers, Answer, AnswerError, Answers, Difference, Outcome, SubmitError, Submitted, View,
+    Views, Watch,
 };
 
 /// One space on one device. Handles are cheap to clone.
@@ -62,6 +64,18 @@ pub enum InviteError {
 /// Why the roster can't be changed.
 #[derive(Debug, Error)]
 pub enum GovernError {
+    /// There is no such document to be deleted, or restored.
+    #[error("there is no document “{name}” here that could be deleted or restored")]
+    NoDocument {
+        /// What it should be called.
+        name: String,
+    },
+    /// A document was begun in place of the one that was deleted.
+    #[error("another document “{name}” was begun meanwhile: delete that one first")]
+    NameTaken {
+        /// What both are called.
+        name: String,
+    },
     /// Only admins may, and only members can be given a role or removed.
     #[error(transparent)]
     NotPermitted {
@@ -76,6 +90,17 @@ pub enum GovernError {
         #[from]
         source: EngineGone,
     },
+}
+
+/// A document that was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedDocument {
+    /// What it was called.
+    pub name: String,
+    /// Who deleted it.
+    pub by: DeviceId,
+    /// When, by that one's clock.
+    pub at: WallTime,
 }
 
 /// Who is in a space, and who was.
@@ -199,6 +224,48 @@ impl Space {
         self.govern(Deed::Remove { device }).await
     }
 
+    /// Deletes a document for everybody. What others write in it before they hear of that is not taken any more, and
+    /// comes back only if it is [restored](Self::restore_document).
+    ///
+    /// # Errors
+    /// If this device is no admin of the space, or there is no such document.
+    pub async fn delete_document(&self, name: &str) -> Result<(), GovernError> {
+        let named = Label::new(name).ok();
+        let known = self.status().await?.documents.iter().any(|document| document.name == name);
+        match named.filter(|_| known) {
+            Some(document) => self.govern(Deed::Delete { document }).await,
+            None => Err(GovernError::NoDocument { name: name.to_owned() }),
+        }
+    }
+
+    /// Brings back the document of that name that was deleted last, with all that was written in it.
+    ///
+    /// # Errors
+    /// If this device is no admin of the space, no such document was deleted, or another was begun in its place.
+    pub async fn restore_document(&self, name: &str) -> Result<(), GovernError> {
+        let deleted = self.deleted().await?.into_iter().map(|(label, _)| label);
+        let last = deleted.filter(|label| label.name() == name).max();
+        let document = last.ok_or_else(|| GovernError::NoDocument { name: name.to_owned() })?;
+        if self.status().await?.documents.iter().any(|document| document.name == name) {
+            return Err(GovernError::NameTaken { name: name.to_owned() });
+        }
+        self.govern(Deed::Restore { document }).await
+    }
+
+    /// The documents that were deleted, with who did it and when.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn deleted_documents(&self) -> Result<Vec<DeletedDocument>, EngineGone> {
+        let deleted = self.deleted().await?.into_iter();
+        let deleted = deleted.map(|(label, Former { by, at })| DeletedDocument {
+            name: label.name().to_owned(),
+            by,
+            at,
+        });
+        Ok(deleted.collect())
+    }
+
     /// How the space stands: its members, and how far each document got.
     ///
     /// # Errors
@@ -226,6 +293,11 @@ impl Space {
     pub async fn caught_up(&self) -> Result<(), EngineGone> {
         let space = self.id;
         self.device.ask(|reply| Request::CaughtUp { space, reply }).await
+    }
+
+    async fn deleted(&self) -> Result<Vec<(Label, Former)>, EngineGone> {
+        let space = self.id;
+        self.device.ask(|reply| Request::Deleted { space, reply }).await
     }
 
     async fn govern(&self, deed: Deed) -> Result<(), GovernError> {

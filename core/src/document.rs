@@ -71,6 +71,11 @@ impl Label {
         self.is_reserved() || (1..=MAX_NAME_BYTES).contains(&self.name.len()) && printable
     }
 
+    /// A document of the same name that comes after this one was deleted, and is never merged with it.
+    pub(crate) fn next(&self) -> Self {
+        Self { name: self.name.clone(), lineage: self.lineage + 1 }
+    }
+
     /// The document's name.
     pub fn name(&self) -> &str {
         &self.name

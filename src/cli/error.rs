@@ -4,10 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use driftline::record::{Value, ValueError};
 use driftline::trace::TraceError;
 use driftline::{
-    CloseError, DeviceId, DocumentError, EditError, EngineGone, GovernError, InviteError,
-    JoinError, Multiaddr, OpenError, ParseTicketError, ReachError, SpaceId,
+    CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, GovernError,
+    InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, ReachError, SpaceId,
+    SubmitError,
 };
 use thiserror::Error;
 
@@ -67,6 +69,11 @@ pub(super) enum Error {
     Reach {
         #[from]
         source: ReachError,
+    },
+    #[error(transparent)]
+    Command {
+        #[from]
+        source: CommandError,
     },
     #[error(transparent)]
     Replay {
@@ -130,6 +137,29 @@ pub(super) enum NameError {
     NoSuchDocument { name: String, space: String, known: Vec<String> },
     #[error("the document has no root “{root}”: {}", these(known))]
     NoSuchRoot { root: String, known: Vec<String> },
+    #[error("there are no records in “{collection}”: {}", these(known))]
+    NoSuchCollection { collection: String, known: Vec<String> },
+    #[error(
+        "there is no record “{key}” in “{collection}”: `driftline record ls SPACE {collection}` lists them"
+    )]
+    NoSuchRecord { collection: String, key: String },
+}
+
+/// Why nothing was asked of the anchor, or nothing came of it yet.
+#[derive(Debug, Error)]
+pub(super) enum CommandError {
+    #[error("the command's fields can't be kept")]
+    Fields { source: ValueError },
+    #[error("the command's own rules are against it: {refusal}. Nothing of it is kept")]
+    Refused { refusal: String },
+    #[error("the command was not given, and nothing of it is kept")]
+    NotGiven { source: SubmitError<Value> },
+    #[error(
+        "no anchor has decided yet: the command waits, and `driftline verdicts SPACE` tells what comes of it"
+    )]
+    Undecided { command: CommandId },
+    #[error("{command} is not waiting here: it is decided, or was never given by this device")]
+    NothingToCancel { command: CommandId },
 }
 
 /// Why a space can't be entered, or opened to others.

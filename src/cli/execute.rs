@@ -1,10 +1,13 @@
 //! Carrying out a command on a device.
 
+mod command;
+mod deleting;
 mod document;
 mod edit;
 mod find;
 mod join;
 mod member;
+mod record;
 mod replay;
 mod space;
 mod status;
@@ -30,6 +33,13 @@ pub(super) async fn execute(
         Request::Member(request) => member::member(device, request, speaker).await,
         Request::Join(join) => join::join(device, &join, speaker).await,
         Request::Status(status) => status::status(device, status.space.as_deref(), speaker).await,
+        Request::Record(request) => record::record(device, request, speaker).await,
+        Request::Submit(request) => command::submit(device, request, speaker).await,
+        Request::Outbox { space } => command::outbox(device, &space, speaker).await,
+        Request::Verdicts { space, follow } => {
+            command::verdicts(device, &space, follow, speaker).await
+        }
+        Request::Cancel { command } => command::cancel(device, command, speaker).await,
         Request::Doc(request) => doc(device, request, speaker).await,
     }
 }
@@ -41,6 +51,9 @@ async fn doc(device: &Device, request: DocRequest, speaker: &Speaker) -> Result<
         DocRequest::Edit(request) => edit::edit(device, request, speaker).await,
         DocRequest::Replay(request) => replay::replay(device, &request, speaker).await,
         DocRequest::Export(request) => document::export(device, &request, speaker).await,
+        DocRequest::Delete { document } => deleting::delete(device, &document, speaker).await,
+        DocRequest::Restore { document } => deleting::restore(device, &document, speaker).await,
+        DocRequest::Deleted { space } => deleting::list(device, &space, speaker).await,
         DocRequest::Watch { document } => watch::watch(device, &document, speaker).await,
     }
 }

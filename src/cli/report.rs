@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use driftline::{DeviceId, DocumentId, Rank, Role, SpaceId};
+use driftline::{CommandId, DeviceId, DocumentId, Rank, Role, SpaceId};
 use serde::{Deserialize, Serialize};
 
 /// One answer, or a part of it.
@@ -20,14 +20,75 @@ pub(super) enum Report {
     Removed { space: SpaceId, device: DeviceId, you: bool },
     Joined { space: SpaceId, name: String, documents: usize, already: bool },
     Documents { space: SpaceId, documents: Vec<Document> },
+    Deleted { space: SpaceId, name: String },
+    Restored { space: SpaceId, name: String },
+    DeletedDocument { name: String, by: DeviceId, at: u64 },
     Text { root: String, text: String },
     Content { root: String, content: serde_json::Value },
     Edited { document: DocumentId, root: String, length: u32 },
     Replayed(Replayed),
     Change(Change),
     Missed,
+    Collections { space: SpaceId, collections: Vec<Collection> },
+    Record(Record),
+    Submitted { command: CommandId, predicted: Option<serde_json::Value> },
+    Waiting(Waiting),
+    Answer(Answer),
+    Cancelled { command: CommandId },
     Status(Status),
     Left,
+}
+
+/// A collection, and how many records it has.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Collection {
+    pub(super) collection: String,
+    pub(super) records: usize,
+}
+
+/// A record as it stands, or stood last.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) collection: String,
+    pub(super) key: serde_json::Value,
+    /// Nothing if it is not there any more.
+    pub(super) fields: Option<serde_json::Value>,
+    /// Whether some of it is not decided yet.
+    pub(super) tentative: bool,
+}
+
+/// A command that is not decided yet.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Waiting {
+    pub(super) command: CommandId,
+    pub(super) name: String,
+    pub(super) fields: serde_json::Value,
+    /// Milliseconds since 1970, by this device's clock.
+    pub(super) since: u64,
+    pub(super) why: Why,
+}
+
+/// Why a command is not decided yet.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Why {
+    /// The space has no anchor.
+    NoAnchor,
+    /// No anchor is connected.
+    Away,
+    /// An anchor is connected, and has not answered yet.
+    OnItsWay,
+}
+
+/// What became of a command, or changed about that.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) command: CommandId,
+    pub(super) name: String,
+    /// Milliseconds since 1970, by the anchor's clock.
+    pub(super) at: u64,
+    /// The verdict or the revision, with what belongs to it.
+    pub(super) outcome: serde_json::Value,
 }
 
 /// A device that stays online; also what a ready-file holds.

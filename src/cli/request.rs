@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use driftline::{Rank, Role};
+use driftline::{CommandId, Rank, Role};
 use serde::{Deserialize, Serialize};
 
 pub(super) use parse::{DocumentPath, Splice};
@@ -31,6 +31,30 @@ pub(super) enum Request {
     /// Documents: list, read, edit, replay, export, watch
     #[command(subcommand)]
     Doc(DocRequest),
+    /// Records: list them, read one, watch a collection
+    #[command(subcommand)]
+    Record(RecordRequest),
+    /// Gives a command of the app's, such as book_seat '{"seat": 14}'; its name for ever is the last word printed
+    Submit(Submit),
+    /// What this device has asked for and is not decided yet
+    Outbox {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+    },
+    /// What became of what this device has asked for
+    Verdicts {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+        /// Go on with what comes, until Ctrl-C
+        #[arg(long, env = "DRIFTLINE_FOLLOW", value_parser = clap::builder::FalseyValueParser::new())]
+        follow: bool,
+    },
+    /// Takes back what is not decided yet
+    Cancel {
+        /// The command, as `submit` or `outbox` printed it
+        #[arg(value_name = "ID")]
+        command: CommandId,
+    },
     /// How it stands: peers, and how far each document got
     Status(Status),
 }
@@ -133,6 +157,23 @@ pub(super) enum DocRequest {
         #[arg(value_name = "SPACE/NAME")]
         document: DocumentPath,
     },
+    /// Deletes a document for everybody; an admin can restore it
+    Delete {
+        /// SPACE/NAME: split at the first slash
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+    },
+    /// Brings back a document that was deleted
+    Restore {
+        /// SPACE/NAME: split at the first slash
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+    },
+    /// The documents that were deleted, by whom and when
+    Deleted {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+    },
 }
 
 #[derive(Args, Serialize, Deserialize)]
@@ -183,6 +224,51 @@ pub(super) enum Format {
     Json,
     /// The text of the root `body`
     Text,
+}
+
+#[derive(Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RecordRequest {
+    /// The records of a collection, or the collections of a space
+    Ls {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+        /// The collection
+        collection: Option<String>,
+    },
+    /// One record
+    Get {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+        /// The collection
+        collection: String,
+        /// The record's key
+        key: String,
+    },
+    /// A line for each record that changes, until Ctrl-C
+    Watch {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+        /// The collection
+        collection: String,
+    },
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Submit {
+    /// The space: its name, its id, or how the id begins
+    pub(super) space: String,
+    /// What the app calls the command
+    pub(super) command: String,
+    /// Its fields, as JSON
+    #[arg(value_name = "JSON", value_parser = parse::fields)]
+    pub(super) fields: serde_json::Value,
+    /// The version of the command that these are the fields of
+    #[arg(long, default_value_t = 1, env = "DRIFTLINE_COMMAND_VERSION")]
+    pub(super) version: u32,
+    /// Wait for the verdict, but not longer than this: 90s, 30m, 12h, 7d or 2w
+    #[arg(long, value_name = "SPAN", value_parser = parse::span, env = "DRIFTLINE_WAIT")]
+    pub(super) wait: Option<Duration>,
 }
 
 #[derive(Args, Serialize, Deserialize)]

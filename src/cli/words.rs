@@ -1,6 +1,7 @@
 //! Answers in words, with colour where the terminal shows it.
 
 mod change;
+mod command;
 mod member;
 mod status;
 
@@ -42,6 +43,13 @@ pub(super) fn words(report: &Report) -> String {
             )
         }
         Report::Documents { documents, .. } => lines(documents.iter().map(document)),
+        Report::Deleted { name, .. } => {
+            format!("deleted for everybody: {name}; `driftline doc restore` brings it back")
+        }
+        Report::Restored { name, .. } => format!("restored: {name}"),
+        Report::DeletedDocument { name, by, at } => {
+            format!("{name}  deleted by {} at {}", by.short(), change::time(*at))
+        }
         Report::Text { text, .. } => text.clone(),
         Report::Content { content, .. } => format!("{content:#}"),
         Report::Edited { root, length, .. } => {
@@ -50,6 +58,14 @@ pub(super) fn words(report: &Report) -> String {
         Report::Replayed(replayed) => self::replayed(replayed),
         Report::Change(change) => change::line(change),
         Report::Missed => "more changed than could be followed".to_owned(),
+        Report::Collections { collections, .. } => lines(collections.iter().map(|collection| {
+            format!("{}  {}", collection.collection, count(collection.records as u64, "record"))
+        })),
+        Report::Record(record) => command::record(record),
+        Report::Submitted { command, predicted } => command::submitted(command, predicted.as_ref()),
+        Report::Waiting(waiting) => command::waiting(waiting),
+        Report::Answer(answer) => command::answer(answer),
+        Report::Cancelled { command } => format!("taken back: {command}"),
         Report::Status(status) => status::words(status),
         Report::Left => "left".to_owned(),
     }

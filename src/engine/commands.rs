@@ -20,12 +20,33 @@ type Reply<T> = oneshot::Sender<T>;
 
 /// What an app asks of a space's commands. An answer that never comes says that the device is closed.
 pub(crate) enum Asking {
-    Submit { name: String, version: u32, fields: Value, reply: Reply<Result<Given, Refused>> },
-    Cancel { command: CommandId, reply: Reply<bool> },
-    Outbox { reply: Reply<Vec<OutboxEntry>> },
-    Verdict { command: CommandId, reply: Reply<Option<Verdict>> },
-    Answer { from: usize, name: Option<String>, reply: Reply<Option<Numbered>> },
-    Heard { number: usize, reply: Reply<()> },
+    Submit {
+        name: String,
+        version: u32,
+        fields: Value,
+        reply: Reply<Result<Given, Refused>>,
+    },
+    Cancel {
+        command: CommandId,
+        reply: Reply<bool>,
+    },
+    Outbox {
+        reply: Reply<Vec<OutboxEntry>>,
+    },
+    Verdict {
+        command: CommandId,
+        reply: Reply<Option<Verdict>>,
+    },
+    /// Any answer, or only such as are not acknowledged, to commands of one name.
+    Answer {
+        from: usize,
+        unheard: Option<&'static str>,
+        reply: Reply<Option<Numbered>>,
+    },
+    Heard {
+        number: usize,
+        reply: Reply<()>,
+    },
 }
 
 /// A command that was given, with where its entry is to be found.
@@ -137,8 +158,8 @@ impl Engine {
                 let Some(slot) = self.spaces.get(&id) else { return };
                 _ = reply.send(slot.space.ledger().verdict(&command).cloned());
             }
-            Asking::Answer { from, name, reply } => {
-                _ = reply.send(self.answer(id, from, name.as_deref()));
+            Asking::Answer { from, unheard, reply } => {
+                _ = reply.send(self.answer(id, from, unheard));
             }
             Asking::Heard { number, reply } => self.heard(id, number, reply),
         }
@@ -183,14 +204,17 @@ impl Engine {
         cancelled
     }
 
-    /// The first answer from that place on that the app has not acknowledged.
-    fn answer(&self, id: SpaceId, from: usize, name: Option<&str>) -> Option<Numbered> {
+    /// The first answer from that place on; if a name is given, of those that the app has not acknowledged.
+    fn answer(&self, id: SpaceId, from: usize, unheard: Option<&str>) -> Option<Numbered> {
         let answers = self.spaces.get(&id)?.space.ledger().answers();
         let heard = self.heard.get(&id);
-        let unheard = |number: &usize| !heard.is_some_and(|heard| heard.has(*number));
-        let named = |answer: &Answer| name.is_none_or(|name| answer.name == name);
-        let mut rest = (from..answers.len()).filter(unheard);
-        let number = rest.find(|number| named(&answers[*number]))?;
+        let wanted = |number: &usize| {
+            let waits = |name: &str| {
+                answers[*number].name == name && !heard.is_some_and(|heard| heard.has(*number))
+            };
+            unheard.is_none_or(waits)
+        };
+        let number = (from..answers.len()).find(wanted)?;
         Some(Numbered { number, answer: answers[number].clone() })
     }
 

@@ -34,6 +34,8 @@ pub(crate) enum Access {
     ReadOnly,
     /// The device was removed from the space.
     Removed,
+    /// The document was deleted for everybody.
+    Deleted,
     /// Its chain ended: it was forked, can't be proven to be whole, or was cut off by a removal.
     Ended,
     /// The store failed.
@@ -167,9 +169,10 @@ impl Replica {
             0 => Access::Writable,
             1 => Access::ReadOnly,
             2 => Access::Removed,
-            3 => Access::Ended,
-            4 => Access::StoreFailed,
-            5 => Access::Broken,
+            3 => Access::Deleted,
+            4 => Access::Ended,
+            5 => Access::StoreFailed,
+            6 => Access::Broken,
             TOO_LARGE => Access::TooLarge,
             _ => Access::Closed,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
-use driftline_core::roster::{self, Genesis, Rank, Reach, Role, Ticket};
+use driftline_core::roster::{self, Former, Genesis, Rank, Reach, Role, Ticket};
 use driftline_core::space::{
     Authorship, Event, Joining, NotAWriter, NotPermitted, Outcome, Refusal, Space, SpaceStatus,
 };
@@ -29,6 +29,7 @@ pub(crate) enum Request {
     Spaces { reply: Reply<Vec<(SpaceId, String)>> },
     Invite { space: SpaceId, invitation: Invitation, reply: Reply<Option<Ticket>> },
     Members { space: SpaceId, reply: Reply<Option<Members>> },
+    Deleted { space: SpaceId, reply: Reply<Vec<(Label, Former)>> },
     Govern { space: SpaceId, deed: Deed, reply: Reply<Result<(), NotPermitted>> },
     Open { space: SpaceId, label: Label, branch: bool, reply: Reply<Option<Opening>> },
     Command { space: SpaceId, asking: Asking },
@@ -44,6 +45,8 @@ pub(crate) enum Deed {
     Appoint { device: DeviceId, role: Role, rank: Option<Rank> },
     Remove { device: DeviceId },
     CloseTicket { bearer: DeviceId },
+    Delete { document: Label },
+    Restore { document: Label },
 }
 
 /// A document that is being opened.
@@ -74,9 +77,14 @@ impl Engine {
                 let roster = self.spaces.get(&space).map(|slot| slot.space.roster());
                 _ = reply.send(roster.map(Members::of));
             }
+            Request::Deleted { space, reply } => {
+                let Some(slot) = self.spaces.get(&space) else { return };
+                let deleted = slot.space.roster().deleted();
+                _ = reply.send(deleted.map(|(label, by)| (label.clone(), *by)).collect());
+            }
             Request::Govern { space, deed, reply } => _ = reply.send(self.govern(space, deed)),
             // Its last edits may still be on their way here, before the news that it was closed: wait for that.
-            Request::Open { space, ref label, .. } if self.is_closing(&label.document(&space)) => {
+            Request::Open { space, ref label, .. } if self.is_closing(space, label) => {
                 self.inbox.request(request);
             }
             Request::Open { space, label, branch, reply } => {
@@ -186,6 +194,11 @@ impl Engine {
                 space.appoint(device, (role, rank), now, rng, &mut effects)
             }
             Deed::Remove { device } => space.remove(device, now, rng, &mut effects),
+            Deed::Delete { document } => {
+                let document = space.roster().named(&document);
+                space.delete(&document, now, rng, &mut effects)
+            }
+            Deed::Restore { document } => space.restore(&document, now, rng, &mut effects),
             Deed::CloseTicket { bearer } => space.close_ticket(bearer, now, rng, &mut effects),
         };
         self.perform(id, effects);
@@ -232,15 +245,23 @@ impl Engine {
         Some(Ticket::issue(space, &self.key, terms, addresses, &mut self.rng))
     }
 
+    /// The document that is meant by a name, as documents of that name may have been deleted.
+    fn meant(&self, space: SpaceId, name: &Label) -> Label {
+        let slot = self.spaces.get(&space);
+        slot.map_or_else(|| name.clone(), |slot| slot.space.roster().named(name))
+    }
+
     /// Whether an app let go of the document, and that is not dealt with yet.
-    fn is_closing(&self, document: &DocumentId) -> bool {
-        let mut open = self.open.get(document).into_iter().flatten();
+    fn is_closing(&self, space: SpaceId, name: &Label) -> bool {
+        let document = self.meant(space, name).document(&space);
+        let mut open = self.open.get(&document).into_iter().flatten();
         open.any(|open| open.handle.strong_count() == 0)
     }
 
     /// Opens a document, or gives another handle to the one that is open.
     fn open_document(&mut self, space: SpaceId, label: &Label, branch: bool) -> Option<Opening> {
         let now = self.now();
+        let label = &self.meant(space, label);
         let document = label.document(&space);
         let open = self.open.get(&document).into_iter().flatten();
         let mut handles = open.filter_map(|open| open.handle.upgrade());
@@ -259,7 +280,7 @@ impl Engine {
             // A reader writes nothing, so any client id of its own will do.
             Err(NotAWriter) => (ChainId(self.key.id().0), 0),
         };
-        let access = self.access(space, written.0);
+        let access = self.access(space, document, written.0);
         let replica =
             Arc::new(Replica::new(space, document, written, access, !branch, &self.inbox));
         let handle = Arc::new(Handle { replica: replica.clone() });
@@ -342,7 +363,7 @@ impl Engine {
     /// Tells open documents whether they may be edited.
     pub(super) fn set_access(&mut self) {
         for replica in self.open.values().flatten().map(|open| &open.replica) {
-            replica.set_access(self.access(replica.space, replica.chain));
+            replica.set_access(self.access(replica.space, replica.document, replica.chain));
         }
     }
 
@@ -355,13 +376,14 @@ impl Engine {
     }
 
     /// Whether a copy of a document that writes on that chain may be edited.
-    fn access(&self, space: SpaceId, chain: ChainId) -> Access {
+    fn access(&self, space: SpaceId, document: DocumentId, chain: ChainId) -> Access {
         let me = self.key.id();
         let Some(slot) = self.spaces.get(&space) else { return Access::ReadOnly };
         let roster = slot.space.roster();
         match slot.space.role() {
             _ if self.broken => Access::StoreFailed,
             None => Access::Removed,
+            _ if slot.space.deletion(&document).is_some() => Access::Deleted,
             // It was opened without a chain: it has to be opened again to be written.
             _ if chain.0 == me.0 => Access::ReadOnly,
             Some(role) if role.writes() && roster.reach(&me, &chain) == Reach::Whole => {

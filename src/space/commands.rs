@@ -3,17 +3,18 @@
 use std::marker::PhantomData;
 
 use driftline_core::command::{
-    Command, CommandId, Failure, Loss, News, OutboxEntry, Revision, Verdict,
+    self, Command, CommandId, Failure, Loss, News, OutboxEntry, Revision, Verdict,
 };
 use driftline_core::id::SpaceId;
 use driftline_core::record::{Key, Record, Table, Value, ValueError};
 use driftline_core::space::{NotAWriter, SubmitError as NotGiven};
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
 use super::Space;
 use crate::document::{Level, ReachError};
-use crate::engine::{Asking, EngineGone, Refused, Request, Shown};
+use crate::engine::{Asking, EngineGone, Given, Refused, Request, Shown};
 
 /// The records of a space as they were at one moment. It is cheap to take, and to keep.
 #[derive(Clone, Debug)]
@@ -81,10 +82,17 @@ pub enum SubmitError<R> {
 
 /// The answers to this device's commands of one type, in their order: see [`Space::verdicts`].
 pub struct Answers<C> {
+    answers: AllAnswers,
+    command: PhantomData<fn() -> C>,
+}
+
+/// The answers to all of this device's commands, in their order: see [`Space::all_verdicts`].
+pub struct AllAnswers {
     space: Space,
     shown: watch::Receiver<Shown>,
     next: usize,
-    command: PhantomData<fn() -> C>,
+    /// Only those to commands of this name that were not acknowledged.
+    unheard: Option<&'static str>,
 }
 
 /// What became of one of this device's commands, or changed about that.
@@ -131,6 +139,11 @@ pub struct Watch<R> {
     shown: watch::Receiver<Shown>,
     last: Table,
     record: PhantomData<fn() -> R>,
+}
+
+/// The records of a space as they change: see [`Space::views`].
+pub struct Views {
+    shown: watch::Receiver<Shown>,
 }
 
 /// One step from what was shown to what is shown.
@@ -185,13 +198,8 @@ impl Space {
         &self,
         command: C,
     ) -> Result<Submitted<C>, SubmitError<C::Refusal>> {
-        let (name, version, fields) = (C::NAME.to_owned(), C::VERSION, Value::of(&command)?);
-        let given = self.asked(|reply| Asking::Submit { name, version, fields, reply }).await?;
-        let given = match given {
-            Ok(given) => given,
-            Err(Refused::StoreFailed) => return Err(SubmitError::StoreFailed),
-            Err(Refused::Core(error)) => return Err(SubmitError::of(error)),
-        };
+        let fields = Value::of(&command)?;
+        let given = self.give(C::NAME, C::VERSION, fields).await?;
         let predicted =
             given.submitted.predicted.map(|output| output.to(), |refusal| refusal.to())?;
         let (command, update, space) = (given.submitted.command, given.update, self.clone());
@@ -201,8 +209,29 @@ impl Space {
     /// What became of this device's commands of one type, and what changed about that later: each comes once it is
     /// decided, in order, and again after a restart until it is [acknowledged](Answer::ack).
     pub fn verdicts<C: Command>(&self) -> Answers<C> {
+        let answers = AllAnswers { unheard: Some(C::NAME), ..self.all_verdicts() };
+        Answers { answers, command: PhantomData }
+    }
+
+    /// What became of all of this device's commands, from the first on, acknowledged or not: for tools that know no
+    /// types.
+    pub fn all_verdicts(&self) -> AllAnswers {
         let shown = self.device.showcase().watch(self.id);
-        Answers { space: self.clone(), shown, next: 0, command: PhantomData }
+        AllAnswers { space: self.clone(), shown, next: 0, unheard: None }
+    }
+
+    /// Gives a command by its name: for tools that know no types.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub async fn submit_named(
+        &self,
+        name: &str,
+        version: u32,
+        fields: Value,
+    ) -> Result<(CommandId, Verdict), SubmitError<Value>> {
+        let given = self.give(name, version, fields).await?;
+        Ok((given.submitted.command, given.submitted.predicted))
     }
 
     /// Hears how the records of one type change from now on.
@@ -210,6 +239,13 @@ impl Space {
         let mut shown = self.device.showcase().watch(self.id);
         let last = shown.borrow_and_update().preview.clone();
         Watch { shown, last, record: PhantomData }
+    }
+
+    /// The records as they stand, then as they stand after each change; changes that nobody waited for come as one.
+    pub fn views(&self) -> Views {
+        let mut shown = self.device.showcase().watch(self.id);
+        shown.mark_changed();
+        Views { shown }
     }
 
     /// This device's commands that are not decided yet, in their order.
@@ -227,6 +263,20 @@ impl Space {
     /// If the device is closed.
     pub async fn cancel(&self, command: CommandId) -> Result<bool, EngineGone> {
         self.asked(|reply| Asking::Cancel { command, reply }).await
+    }
+
+    async fn give<R: DeserializeOwned>(
+        &self,
+        name: &str,
+        version: u32,
+        fields: Value,
+    ) -> Result<Given, SubmitError<R>> {
+        let name = name.to_owned();
+        let given = self.asked(|reply| Asking::Submit { name, version, fields, reply }).await?;
+        given.map_err(|refused| match refused {
+            Refused::StoreFailed => SubmitError::StoreFailed,
+            Refused::Core(error) => SubmitError::of(error),
+        })
     }
 
     async fn asked<T>(
@@ -287,20 +337,45 @@ impl<C: Command> Answers<C> {
     /// # Errors
     /// If it does not fit the type, or the device is closed.
     pub async fn next(&mut self) -> Result<Answer<C>, AnswerError> {
+        let (number, answer) = self.answers.numbered().await?;
+        let outcome = match answer.news {
+            News::Revision(revision) => Outcome::Revision(revision),
+            News::Verdict(verdict) => {
+                Outcome::Verdict(verdict.map(|output| output.to(), |refusal| refusal.to())?)
+            }
+        };
+        let space = self.answers.space.clone();
+        Ok(Answer { command: answer.command, outcome, number, space })
+    }
+}
+
+impl AllAnswers {
+    /// Resolves with the next answer.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn next(&mut self) -> Result<command::Answer, EngineGone> {
+        Ok(self.numbered().await?.1)
+    }
+
+    /// The next answer, if there is one already.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn try_next(&mut self) -> Result<Option<command::Answer>, EngineGone> {
+        let (from, unheard) = (self.next, self.unheard);
+        let found = self.space.asked(|reply| Asking::Answer { from, unheard, reply }).await?;
+        Ok(found.map(|found| {
+            self.next = found.number + 1;
+            found.answer
+        }))
+    }
+
+    async fn numbered(&mut self) -> Result<(usize, command::Answer), EngineGone> {
         loop {
             self.shown.mark_unchanged();
-            let (from, name) = (self.next, Some(C::NAME.to_owned()));
-            let answer = self.space.asked(|reply| Asking::Answer { from, name, reply }).await?;
-            if let Some(found) = answer {
-                self.next = found.number + 1;
-                let outcome = match found.answer.news {
-                    News::Revision(revision) => Outcome::Revision(revision),
-                    News::Verdict(verdict) => {
-                        Outcome::Verdict(verdict.map(|output| output.to(), |no| no.to())?)
-                    }
-                };
-                let (command, space) = (found.answer.command, self.space.clone());
-                return Ok(Answer { command, outcome, number: found.number, space });
+            if let Some(answer) = self.try_next().await? {
+                return Ok((self.next - 1, answer));
             }
             self.shown.changed().await.map_err(|_| EngineGone)?;
         }
@@ -318,6 +393,17 @@ impl<C: Command> Answer<C> {
     }
 }
 
+impl Views {
+    /// Resolves with the next view.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn next(&mut self) -> Result<View, EngineGone> {
+        self.shown.changed().await.map_err(|_| EngineGone)?;
+        Ok(View { shown: self.shown.borrow_and_update().clone() })
+    }
+}
+
 impl<R: Record> Watch<R> {
     /// Resolves with the next step from what was shown to what is shown; steps that nobody waited for come as one.
     ///
@@ -330,14 +416,14 @@ impl<R: Record> Watch<R> {
             let before = std::mem::replace(&mut self.last, now);
             let (changed, removed) = self.last.difference(&before, R::COLLECTION);
             if !changed.is_empty() || !removed.is_empty() {
-                let changed = changed.into_iter().map(|row| row.to_value().to());
+                let changed = changed.into_iter().map(|(_, row)| row.to_value().to());
                 return Ok(Difference { changed: changed.collect::<Result<_, _>>()?, removed });
             }
         }
     }
 }
 
-impl<R: serde::de::DeserializeOwned> SubmitError<R> {
+impl<R: DeserializeOwned> SubmitError<R> {
     fn of(error: NotGiven) -> Self {
         match error {
             NotGiven::NotAWriter(source) => Self::NotAWriter(source),

@@ -158,3 +158,46 @@ fn text_of(state: &[u8]) -> String {
     doc.transact_mut().apply_update(Update::decode_v1(state).unwrap()).unwrap();
     doc.get_or_insert_text("body").get_string(&doc.transact())
 }
+
+#[test]
+fn a_document_is_deleted_for_everybody_begun_anew_and_brought_back() {
+    let town = town();
+    let (alice, bob) = alice_and_bob(&town);
+    bob.types("kitchen/list", "milk");
+    eventually("Alice has it", || alice.reads("kitchen/list") == "milk");
+    let refusal = bob.fails(["doc", "delete", "kitchen/list"]);
+    assert!(refusal.words.contains("only an admin"), "{}", refusal.words);
+
+    alice.says(["doc", "delete", "kitchen/list"]);
+    eventually("Bob's is gone", || bob.reads("kitchen/list").is_empty());
+    assert!(bob.says(["doc", "deleted", "kitchen"]).contains(&alice.id()[..8]));
+
+    // One of its name is another document, and does not bring the old one's text back.
+    bob.types("kitchen/list", "bread");
+    eventually("Alice has it", || alice.reads("kitchen/list") == "bread");
+    let refusal = alice.fails(["doc", "restore", "kitchen/list"]);
+    assert!(refusal.words.contains("was begun meanwhile"), "{}", refusal.words);
+
+    alice.says(["doc", "delete", "kitchen/list"]);
+    alice.says(["doc", "restore", "kitchen/list"]);
+    eventually("Bob has it again", || bob.reads("kitchen/list") == "bread");
+    let refusal = alice.fails(["doc", "delete", "kitchen/nothing"]);
+    assert!(refusal.words.contains("no document"), "{}", refusal.words);
+}
+
+#[test]
+fn what_was_written_before_its_author_heard_of_the_deletion_comes_back_with_the_document() {
+    let town = town();
+    let (alice, mut bob) = alice_and_bob(&town);
+    bob.types("kitchen/list", "milk");
+    eventually("Alice has it", || alice.reads("kitchen/list") == "milk");
+    bob.leaves();
+    bob.types("kitchen/list", "honey and ");
+    alice.says(["doc", "delete", "kitchen/list"]);
+    bob.runs();
+    eventually("Bob's is gone", || bob.reads("kitchen/list").is_empty());
+    alice.says(["doc", "restore", "kitchen/list"]);
+    for person in [&alice, &bob] {
+        eventually("it is back", || person.reads("kitchen/list") == "honey and milk");
+    }
+}

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bincode::{Decode, Encode};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::id::{ChainId, DeviceId};
@@ -103,6 +103,13 @@ impl FromStr for CommandId {
             Some(Self { chain: chain.parse().ok()?, number: number.parse().ok()? })
         };
         parse().ok_or_else(|| ParseCommandIdError { text: text.to_owned() })
+    }
+}
+
+impl<'de> Deserialize<'de> for CommandId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -55,11 +55,12 @@ impl Table {
 
     /// How a collection differs from what it was before: the records that are new or other, and the keys of those that are
     /// not there any more.
-    pub fn difference(&self, before: &Self, name: &str) -> (Vec<&Row>, Vec<Key>) {
+    pub fn difference(&self, before: &Self, name: &str) -> (Vec<(&Key, &Row)>, Vec<Key>) {
         let old: BTreeMap<_, _> = before.collection(name).collect();
         let now: BTreeMap<_, _> = self.collection(name).collect();
         let same = |key: &Key, row: &Row| old.get(key).is_some_and(|held| held.shows_as(row));
-        let changed = now.iter().filter(|(key, row)| !same(key, row)).map(|(_, row)| *row);
+        let changed =
+            now.iter().filter(|(key, row)| !same(key, row)).map(|(key, row)| (*key, *row));
         let removed = old.keys().filter(|key| !now.contains_key(*key)).map(|key| (*key).clone());
         (changed.collect(), removed.collect())
     }

@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use thiserror::Error;
 
 use super::{JoinRequest, Role};
+use crate::document::Label;
 use crate::id::DeviceId;
 use crate::log::Frontier;
 
@@ -49,6 +50,16 @@ pub enum Act {
         /// The public half of the ticket's key.
         bearer: DeviceId,
     },
+    /// Deleted a document for everybody: admins may. Whoever begins one of that name begins another.
+    Delete {
+        /// The document.
+        document: Label,
+    },
+    /// Took back that a document was deleted: admins may.
+    Restore {
+        /// The document.
+        document: Label,
+    },
 }
 
 impl Act {
@@ -57,7 +68,7 @@ impl Act {
         match self {
             Self::Admit(request) => Some(request.device()),
             Self::Appoint { device, .. } | Self::Remove { device, .. } => Some(*device),
-            Self::Close { .. } => None,
+            Self::Close { .. } | Self::Delete { .. } | Self::Restore { .. } => None,
         }
     }
 }

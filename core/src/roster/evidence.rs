@@ -170,6 +170,9 @@ impl Evidence {
             Act::Admit(request) => {
                 request.certificate().space() == self.space && request.verify().is_ok()
             }
+            Act::Delete { document } | Act::Restore { document } => {
+                document.is_sound() && !document.is_reserved()
+            }
             Act::Appoint { .. } | Act::Remove { .. } | Act::Close { .. } => true,
         }
     }

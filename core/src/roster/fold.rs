@@ -4,6 +4,7 @@
 //! *concurrently*, without knowing of it, does not count either, nor what rests on that. Of removals that strike at one
 //! another like this, mutual ones all count, so that the one who is faster, or whose clock lies, wins nothing.
 
+mod documents;
 mod strife;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use super::evidence::Past;
 use super::{Act, Genesis, JoinRequest, Rank, Role};
 use crate::clock::WallTime;
+use crate::document::Label;
 use crate::id::{ChainId, DeviceId};
 use crate::log::{Frontier, Point};
 
@@ -62,6 +64,8 @@ pub(super) struct Outcome {
     pub(super) trusted: BTreeSet<DeviceId>,
     /// The anchor of longest standing, or where there is none, the admin.
     pub(super) mender: Option<DeviceId>,
+    /// Documents that are deleted.
+    pub(super) deleted: BTreeMap<Label, Former>,
 }
 
 impl Deed {
@@ -139,9 +143,11 @@ impl<'a> Court<'a> {
         match &deed.act {
             Act::Admit(request) => self.admits(deed, request),
             Act::Remove { device, .. } if *device == deed.author => true,
-            Act::Appoint { .. } | Act::Remove { .. } | Act::Close { .. } => {
-                author.role == Role::Admin
-            }
+            Act::Appoint { .. }
+            | Act::Remove { .. }
+            | Act::Close { .. }
+            | Act::Delete { .. }
+            | Act::Restore { .. } => author.role == Role::Admin,
         }
     }
 
@@ -157,7 +163,7 @@ impl<'a> Court<'a> {
                 let countersigns = matches!(other.act, Act::Admit(_));
                 *device == other.author && *role != Role::Admin && !leaves && !countersigns
             }
-            Act::Admit(_) | Act::Close { .. } => false,
+            Act::Admit(_) | Act::Close { .. } | Act::Delete { .. } | Act::Restore { .. } => false,
         };
         reaches && strong.is_concurrent_with(other)
     }
@@ -191,7 +197,7 @@ impl<'a> Court<'a> {
                         || reaches && !closing.is_in(&issued())
                         || returns && !closing.is_known_to(deed)
                 }
-                Act::Admit(_) | Act::Appoint { .. } => false,
+                _ => false,
             }
         })
     }
@@ -278,6 +284,7 @@ impl<'a> Court<'a> {
             members.min_by_key(|(device, member)| (member.since, **device)).map(|(id, _)| *id)
         };
         outcome.mender = longest(Role::Anchor).or_else(|| longest(Role::Admin));
+        outcome.deleted = documents::deleted(self.counting());
         outcome.trusted.insert(self.genesis.creator());
         outcome.trusted.extend(self.counting().filter_map(trusts));
         for (device, cuts) in self.counting().filter_map(cuts) {
@@ -321,7 +328,7 @@ fn trusts(deed: &Deed) -> Option<DeviceId> {
     let (device, role) = match &deed.act {
         Act::Admit(request) => (request.device(), request.certificate().invitation().role),
         Act::Appoint { device, role, .. } => (*device, *role),
-        Act::Remove { .. } | Act::Close { .. } => return None,
+        _ => return None,
     };
     matches!(role, Role::Anchor | Role::Admin).then_some(device)
 }

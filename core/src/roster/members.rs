@@ -5,6 +5,7 @@ use super::evidence::Evidence;
 use super::fold::{Deed, Former, Member, Outcome, fold};
 use super::{Act, Genesis, JoinRequest};
 use crate::clock::WallTime;
+use crate::document::Label;
 use crate::id::{ChainId, DeviceId};
 use crate::log::{Frontier, Point, Segment};
 
@@ -87,6 +88,25 @@ impl Roster {
         self.outcome.cut_off.contains(device)
     }
 
+    /// Who deleted a document, and when; nothing if it is not deleted.
+    pub fn deletion(&self, document: &Label) -> Option<&Former> {
+        self.outcome.deleted.get(document)
+    }
+
+    /// The documents that are deleted, with who did it and when.
+    pub fn deleted(&self) -> impl Iterator<Item = (&Label, &Former)> {
+        self.outcome.deleted.iter()
+    }
+
+    /// The document that is meant by a name: the first of its lineages that is not deleted.
+    pub fn named(&self, first: &Label) -> Label {
+        let mut label = first.clone();
+        while self.outcome.deleted.contains_key(&label) {
+            label = label.next();
+        }
+        label
+    }
+
     /// The one member that mends what was written behind a cut: the anchor of longest standing, or where there is
     /// none, the admin.
     pub fn mender(&self) -> Option<DeviceId> {
@@ -144,6 +164,8 @@ impl Roster {
         let leaves = matches!(act, Act::Remove { device, .. } if *device == member);
         match act {
             Act::Admit(request) => self.would_admit(request, member, now),
+            Act::Delete { document } => admin && self.deletion(document).is_none(),
+            Act::Restore { document } => admin && self.deletion(document).is_some(),
             Act::Appoint { .. } | Act::Remove { .. } | Act::Close { .. } => {
                 subject && (admin || leaves)
             }

@@ -278,6 +278,7 @@ impl Space {
         match self.is_roster(document) {
             true if self.roster.knows(author) => Reach::Whole,
             true => Reach::Nothing,
+            false if self.deletion(&document).is_some() => Reach::Nothing,
             false if self.is_ledger(document) => self.roster.reach(author, chain),
             false if self.roster.is_cut_off(author) && self.is_mender(reader) => Reach::Whole,
             false => self.counting_reach(document, author, chain),

@@ -8,9 +8,10 @@ use super::message::{Message, Refusal};
 use super::{Context, Space};
 use crate::clock::Now;
 use crate::codec;
-use crate::id::DeviceId;
+use crate::document::Label;
+use crate::id::{DeviceId, DocumentId};
 use crate::log::{Frontier, Segment};
-use crate::roster::{Act, JoinRequest, Rank, Role, Ticket};
+use crate::roster::{Act, Former, JoinRequest, Rank, Role, Ticket};
 
 /// This device may not do that to the roster, or it makes no sense: the subject is no member, say.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -77,6 +78,43 @@ impl Space {
         effects: &mut Vec<Effect>,
     ) -> Result<(), NotPermitted> {
         self.act(Act::Close { bearer }, &mut Context { now, rng, effects })
+    }
+
+    /// Deletes a document for everybody. What others write in it before they hear of that is not taken any more. Whoever
+    /// opens a document of its name then begins another.
+    ///
+    /// # Errors
+    /// If this device is no admin, or the document deleted already.
+    pub fn delete(
+        &mut self,
+        document: &Label,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NotPermitted> {
+        let document = document.clone();
+        self.act(Act::Delete { document }, &mut Context { now, rng, effects })
+    }
+
+    /// Brings back a document that was deleted, with all that was written in it, whatever the device that wrote it had
+    /// heard.
+    ///
+    /// # Errors
+    /// If this device is no admin, or the document is not deleted.
+    pub fn restore(
+        &mut self,
+        document: &Label,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NotPermitted> {
+        let document = document.clone();
+        self.act(Act::Restore { document }, &mut Context { now, rng, effects })
+    }
+
+    /// Who deleted a document, and when; nothing if it is not deleted.
+    pub fn deletion(&self, document: &DocumentId) -> Option<&Former> {
+        self.roster.deletion(self.label(document)?)
     }
 
     /// Asks everybody who is or gets connected to be let in with a ticket: for a device that was removed, or may do

@@ -127,7 +127,9 @@ impl Space {
     /// Where what counts of a document's chains ends, mended or not, and where those end of which there is more.
     fn strays(&self, document: DocumentId) -> (Frontier, Frontier) {
         let (mut counts, mut refused) = (Frontier::default(), Frontier::default());
-        let mended = !self.is_roster(document) && !self.is_ledger(document);
+        let mended = !self.is_roster(document)
+            && !self.is_ledger(document)
+            && self.deletion(&document).is_none();
         let Some(log) = self.index.get(&document).filter(|_| mended) else {
             return (counts, refused);
         };

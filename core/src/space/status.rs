@@ -79,6 +79,7 @@ impl Space {
             .index
             .iter()
             .filter(|(_, log)| !log.label.is_reserved() && log.changed > 0)
+            .filter(|(_, log)| self.roster.deletion(&log.label).is_none())
             .map(|(id, log)| self.document_status(*id, log))
             .collect();
         documents.sort_by(|a, b| a.name.cmp(&b.name));

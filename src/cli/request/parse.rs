@@ -110,6 +110,11 @@ pub(super) fn span(text: &str) -> Result<Duration, BadSpan> {
     Ok(Duration::from_secs(u64::from(number) * unit))
 }
 
+/// A command's fields.
+pub(super) fn fields(text: &str) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
 /// The process that has the folder may have another working directory.
 pub(super) fn absolute(path: &str) -> std::io::Result<PathBuf> {
     std::path::absolute(path)

@@ -7,6 +7,7 @@ use rand_chacha::rand_core::SeedableRng;
 use super::{Former, Member};
 use crate::clock::WallTime;
 use crate::codec;
+use crate::document::Label;
 use crate::id::{ChainId, DeviceId, Hash};
 use crate::identity::DeviceKey;
 use crate::log::{ChainHead, EntryKind, Frontier, Point, Segment, SegmentBuilder};
@@ -114,6 +115,38 @@ fn four() -> [Person; 4] {
     alice.lets_in(&dave, Role::Writer);
     meet(&mut [&mut alice, &mut bob, &mut carol, &mut dave]);
     [alice, bob, carol, dave]
+}
+
+fn notes() -> Label {
+    Label::new("notes").expect("a good name")
+}
+
+#[test]
+fn a_deletion_stands_until_somebody_restores_who_knew_of_it() {
+    let [mut alice, mut bob, mut carol, mut dave] = four();
+    dave.does(Act::Delete { document: notes() });
+    assert_eq!(dave.roster.deletion(&notes()), None, "a writer deletes nothing");
+    alice.does(Act::Delete { document: notes() });
+    bob.does(Act::Delete { document: notes() });
+    carol.hears(&[&alice]);
+    carol.does(Act::Restore { document: notes() });
+    assert_eq!(carol.roster.deletion(&notes()), None);
+    meet(&mut [&mut alice, &mut bob, &mut carol]);
+    let deleted = carol.roster.deletion(&notes()).expect("Carol did not know of Bob's deletion");
+    assert_eq!(deleted.by, bob.id());
+    assert_eq!(carol.roster.named(&notes()), notes().next(), "whoever begins one begins another");
+    carol.does(Act::Restore { document: notes() });
+    meet(&mut [&mut alice, &mut bob, &mut carol]);
+    assert_eq!(alice.roster.named(&notes()), notes());
+}
+
+#[test]
+fn what_a_removed_admin_deletes_without_knowing_of_it_stays() {
+    let [mut alice, mut bob, _, _] = four();
+    alice.removes(bob.id());
+    bob.does(Act::Delete { document: notes() });
+    meet(&mut [&mut alice, &mut bob]);
+    assert_eq!(alice.roster.deletion(&notes()), None);
 }
 
 #[test]
@@ -351,7 +384,7 @@ impl Arbitrary for Step {
     fn arbitrary(g: &mut Gen) -> Self {
         let mut below = |n: u8| u8::arbitrary(g) % n;
         let roles = [Role::Reader, Role::Writer, Role::Anchor, Role::Admin];
-        let (who, hears, whom, what) = (below(5), below(32), below(5), below(8));
+        let (who, hears, whom, what) = (below(5), below(32), below(5), below(10));
         Self { who, hears, whom, what, role: roles[usize::from(below(4))] }
     }
 }
@@ -380,6 +413,8 @@ fn played(steps: &[Step]) -> Vec<(DeviceId, Segment)> {
                 let bearer = tickets.last().map(|ticket| ticket.certificate().bearer());
                 bearer.into_iter().for_each(|bearer| who.does(Act::Close { bearer }));
             }
+            5 => who.does(Act::Delete { document: notes() }),
+            6 => who.does(Act::Restore { document: notes() }),
             _ => {
                 let ticket = tickets.get(usize::from(step.hears) % tickets.len().max(1));
                 let request: Option<JoinRequest> = ticket.map(|ticket| ticket.request(&whose));

@@ -1,0 +1,117 @@
+//! `submit`, `outbox`, `verdicts` and `cancel`: what is asked of an anchor, and what it says.
+
+use driftline::command::Answer;
+use driftline::record::Value;
+use driftline::{CommandId, Device, PeerState, Role, Space, SubmitError, Verdict};
+
+use super::find;
+use crate::cli::error::{CommandError, Error};
+use crate::cli::output::Speaker;
+use crate::cli::report::{self, Report, Waiting, Why};
+use crate::cli::request::Submit;
+
+pub(super) async fn submit(
+    device: &Device,
+    request: Submit,
+    speaker: &Speaker,
+) -> Result<(), Error> {
+    let Submit { space, command: name, fields, version, wait } = request;
+    let space = find::space(device, &space).await?;
+    let fields = Value::of(&fields).map_err(|source| CommandError::Fields { source })?;
+    let (command, predicted) =
+        space.submit_named(&name, version, fields).await.map_err(CommandError::of)?;
+    // This program knows no app's commands; one that has joined in as a library may.
+    let known = !matches!(predicted, Verdict::Obsolete { .. });
+    let predicted = known.then(|| json(&predicted));
+    speaker.report(Report::Submitted { command, predicted }).await;
+    let Some(patience) = wait else { return Ok(()) };
+    let answer = tokio::time::timeout(patience, verdict(&space, command)).await;
+    let answer = answer.map_err(|_| CommandError::Undecided { command })??;
+    speaker.report(Report::Answer(answer)).await;
+    Ok(())
+}
+
+pub(super) async fn outbox(device: &Device, space: &str, speaker: &Speaker) -> Result<(), Error> {
+    let space = find::space(device, space).await?;
+    let why = why(&space).await?;
+    for entry in space.outbox().await? {
+        let (command, name, since) = (entry.command, entry.name, entry.since.0);
+        let waiting = Waiting { command, name, fields: json(&entry.fields), since, why };
+        speaker.report(Report::Waiting(waiting)).await;
+    }
+    Ok(())
+}
+
+pub(super) async fn verdicts(
+    device: &Device,
+    space: &str,
+    follow: bool,
+    speaker: &Speaker,
+) -> Result<(), Error> {
+    let mut answers = find::space(device, space).await?.all_verdicts();
+    while let Some(answer) = answers.try_next().await? {
+        speaker.report(Report::Answer(answer_of(answer))).await;
+    }
+    if follow {
+        speaker.progress("waiting for more", None).await;
+    }
+    while follow {
+        speaker.report(Report::Answer(answer_of(answers.next().await?))).await;
+    }
+    Ok(())
+}
+
+pub(super) async fn cancel(
+    device: &Device,
+    command: CommandId,
+    speaker: &Speaker,
+) -> Result<(), Error> {
+    for (space, _) in device.spaces().await? {
+        if space.cancel(command).await? {
+            speaker.report(Report::Cancelled { command }).await;
+            return Ok(());
+        }
+    }
+    Err(CommandError::NothingToCancel { command }.into())
+}
+
+/// The verdict upon one command.
+async fn verdict(space: &Space, command: CommandId) -> Result<report::Answer, Error> {
+    let mut answers = space.all_verdicts();
+    loop {
+        let answer = answers.next().await?;
+        if answer.command == command {
+            return Ok(answer_of(answer));
+        }
+    }
+}
+
+/// Why nothing is decided.
+async fn why(space: &Space) -> Result<Why, Error> {
+    let status = space.status().await?;
+    let anchors = || status.peers.iter().filter(|peer| peer.role == Role::Anchor);
+    Ok(match anchors().count() {
+        0 => Why::NoAnchor,
+        _ if anchors().all(|anchor| anchor.state == PeerState::Away) => Why::Away,
+        _ => Why::OnItsWay,
+    })
+}
+
+fn answer_of(answer: Answer) -> report::Answer {
+    let Answer { command, name, at, news } = answer;
+    report::Answer { command, name, at: at.0, outcome: json(&news) }
+}
+
+fn json(value: &impl serde::Serialize) -> serde_json::Value {
+    // Verdicts and values are JSON by their nature.
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+impl CommandError {
+    fn of(error: SubmitError<Value>) -> Self {
+        match error {
+            SubmitError::Refused { refusal } => Self::Refused { refusal: refusal.to_string() },
+            source => Self::NotGiven { source },
+        }
+    }
+}

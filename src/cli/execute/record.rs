@@ -1,0 +1,103 @@
+//! `record`: the rows that commands leave.
+
+use driftline::record::{Key, Row, RowId, Table};
+use driftline::{Device, Space, View};
+
+use super::find;
+use crate::cli::error::{Error, NameError};
+use crate::cli::output::Speaker;
+use crate::cli::report::{Collection, Record, Report};
+use crate::cli::request::RecordRequest;
+
+pub(super) async fn record(
+    device: &Device,
+    request: RecordRequest,
+    speaker: &Speaker,
+) -> Result<(), Error> {
+    match request {
+        RecordRequest::Ls { space, collection } => {
+            let space = find::space(device, &space).await?;
+            match collection {
+                Some(collection) => list(&space.view(), &collection, speaker).await,
+                None => collections(&space, speaker).await,
+            }
+        }
+        RecordRequest::Get { space, collection, key } => {
+            let space = find::space(device, &space).await?;
+            get(&space.view(), &collection, &key, speaker).await
+        }
+        RecordRequest::Watch { space, collection } => {
+            watch(&find::space(device, &space).await?, &collection, speaker).await
+        }
+    }
+}
+
+async fn collections(space: &Space, speaker: &Speaker) -> Result<(), Error> {
+    let view = space.view();
+    let names = view.preview().collections().into_iter();
+    let collections = names.map(|name| Collection {
+        collection: name.to_owned(),
+        records: view.preview().collection(name).count(),
+    });
+    let collections = collections.collect();
+    speaker.report(Report::Collections { space: space.id(), collections }).await;
+    Ok(())
+}
+
+async fn list(view: &View, collection: &str, speaker: &Speaker) -> Result<(), Error> {
+    let rows: Vec<_> = view.preview().collection(collection).collect();
+    if rows.is_empty() {
+        let known = view.preview().collections().into_iter().map(|name| format!("“{name}”"));
+        let (collection, known) = (collection.to_owned(), known.collect());
+        return Err(NameError::NoSuchCollection { collection, known }.into());
+    }
+    for (key, row) in rows {
+        speaker.report(Report::Record(report(view, collection, key, Some(row)))).await;
+    }
+    Ok(())
+}
+
+async fn get(view: &View, collection: &str, key: &str, speaker: &Speaker) -> Result<(), Error> {
+    let number = key.parse().ok().map(Key::Int);
+    let keys = number.into_iter().chain([Key::Text(key.to_owned())]);
+    let mut rows = keys.map(|key| RowId::new(collection, key));
+    let found = rows.find_map(|id| view.preview().row(&id).map(|row| (id.key, row)));
+    let Some((key, row)) = found else {
+        let (collection, key) = (collection.to_owned(), key.to_owned());
+        return Err(NameError::NoSuchRecord { collection, key }.into());
+    };
+    speaker.report(Report::Record(report(view, collection, &key, Some(row)))).await;
+    Ok(())
+}
+
+async fn watch(space: &Space, collection: &str, speaker: &Speaker) -> Result<(), Error> {
+    let mut views = space.views();
+    let mut before = Table::default();
+    speaker.progress("watching", None).await;
+    loop {
+        let view = views.next().await?;
+        let (changed, removed) = view.preview().difference(&before, collection);
+        for (key, row) in changed {
+            speaker.report(Report::Record(report(&view, collection, key, Some(row)))).await;
+        }
+        for key in removed {
+            speaker.report(Report::Record(report(&view, collection, &key, None))).await;
+        }
+        before = view.preview().clone();
+    }
+}
+
+fn report(view: &View, collection: &str, key: &Key, row: Option<&Row>) -> Record {
+    let id = RowId { collection: collection.to_owned(), key: key.clone() };
+    Record {
+        collection: collection.to_owned(),
+        key: json(key),
+        fields: row.map(|row| json(&row.to_value())),
+        tentative: view.confirmed().row(&id) != row,
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> serde_json::Value {
+    // Keys and values are JSON by their nature.
+    serde_json::to_value(value).unwrap_or_default()
+}
