@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use driftline::trace::TraceError;
 use driftline::{
-    CloseError, DeviceId, DocumentError, EditError, EngineGone, GovernError, InviteError,
-    JoinError, Multiaddr, OpenError, ParseTicketError, ReachError, SpaceId,
+    CloseError, DeviceId, DocumentError, EditError, EngineGone, FolderError, GovernError,
+    InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, ReachError, SpaceId,
 };
 use thiserror::Error;
 
 use super::failure::Failure;
+use super::secrets::SecretsError;
 
 #[derive(Debug, Error)]
 pub(super) enum Error {
@@ -23,6 +24,15 @@ pub(super) enum Error {
     Open {
         #[from]
         source: OpenError,
+    },
+    #[error(transparent)]
+    Key { source: FolderError },
+    #[error("the key is changed only while nobody has the device: end `driftline run` first")]
+    KeyInUse { source: FolderError },
+    #[error(transparent)]
+    Secrets {
+        #[from]
+        source: SecretsError,
     },
     #[error("can't listen on {address}: choose another address with --listen")]
     Listen { address: Multiaddr, source: io::Error },

@@ -8,5 +8,6 @@ mod killing;
 mod meeting;
 mod members;
 mod person;
+mod protecting;
 mod roles;
 mod speaking;
