@@ -32,7 +32,7 @@ simulate N:
     cargo run --release -p driftline-simulation -- --seeds {{N}}
 
 # Throws hostile bytes at what reads them, for as long as you let it (needs cargo-fuzz and nightly):
-# update, state_vector, presence or apply
+# update, state_vector, presence, apply, frame, ticket, entry, segment or roster
 fuzz TARGET:
     cd fuzz && cargo +nightly fuzz run {{TARGET}}
 

@@ -12,6 +12,7 @@ mod demo;
 mod error;
 mod execute;
 mod failure;
+mod key;
 mod logging;
 mod online;
 mod output;
@@ -19,6 +20,7 @@ mod reach;
 mod report;
 mod request;
 mod screen;
+mod secrets;
 mod signals;
 mod words;
 
@@ -27,7 +29,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use driftline::Device;
+use driftline::{Device, DeviceOptions};
 
 use arguments::{Arguments, Command, DeviceCommand};
 use error::Error;
@@ -36,15 +38,17 @@ use online::Kind;
 use report::Report;
 use request::Request;
 use screen::Screen;
+use secrets::Secrets;
 
 /// Parses the arguments and does what they say. Ends with 0, with 1 after a failure, or with 2 when the arguments
 /// make no sense.
 pub(crate) fn main() -> ExitCode {
-    let Arguments { data, json, command } = Arguments::parse();
+    let Arguments { data, json, passphrase_file, command } = Arguments::parse();
+    let secrets = Secrets::new(passphrase_file);
     match command {
         Command::Demo(options) => demo::main(&options),
         Command::Bench(options) => bench::main(&options),
-        Command::Device(command) => match run(data, json, command) {
+        Command::Device(command) => match run(data, json, &secrets, command) {
             Ok(()) => ExitCode::SUCCESS,
             // As with `| head`: whoever reads has seen enough.
             Err(Error::Write { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
@@ -58,7 +62,12 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(data: Option<PathBuf>, json: bool, command: DeviceCommand) -> Result<(), Error> {
+fn run(
+    data: Option<PathBuf>,
+    json: bool,
+    secrets: &Secrets,
+    command: DeviceCommand,
+) -> Result<(), Error> {
     let folder = data.or_else(default_folder).ok_or(Error::NoDataFolder)?;
     let folder = std::path::absolute(folder).map_err(|source| Error::System { source })?;
     logging::start(if matches!(command, DeviceCommand::Anchor(_)) { "info" } else { "warn" });
@@ -70,14 +79,17 @@ fn run(data: Option<PathBuf>, json: bool, command: DeviceCommand) -> Result<(), 
     let mut screen = Screen::new(json);
     runtime.block_on(async {
         match command {
-            DeviceCommand::Init => init(folder, &mut screen).await,
+            DeviceCommand::Init => init(folder, secrets, &mut screen).await,
+            DeviceCommand::Key(command) => key::perform(&folder, &command, secrets, &mut screen),
             DeviceCommand::Run(options) => {
-                online::stay(&folder, options, Kind::Device, &mut screen).await
+                online::stay(&folder, options, Kind::Device, secrets, &mut screen).await
             }
             DeviceCommand::Anchor(options) => {
-                online::stay(&folder, options, Kind::Anchor, &mut screen).await
+                online::stay(&folder, options, Kind::Anchor, secrets, &mut screen).await
             }
-            DeviceCommand::Request(request) => reach::perform(&folder, request, &mut screen).await,
+            DeviceCommand::Request(request) => {
+                reach::perform(&folder, request, secrets, &mut screen).await
+            }
         }
     })
 }
@@ -87,11 +99,13 @@ fn default_folder() -> Option<PathBuf> {
     Some(directories::ProjectDirs::from("", "", "driftline")?.data_dir().to_owned())
 }
 
-async fn init(folder: PathBuf, screen: &mut Screen) -> Result<(), Error> {
+async fn init(folder: PathBuf, secrets: &Secrets, screen: &mut Screen) -> Result<(), Error> {
     if reach::has_device(&folder) {
-        return reach::perform(&folder, Request::Device, screen).await;
+        return reach::perform(&folder, Request::Device, secrets, screen).await;
     }
-    let device = Device::open(&folder).await?;
+    let passphrase = secrets.to_open(&folder)?;
+    let options = DeviceOptions { passphrase, ..DeviceOptions::default() };
+    let device = Device::open_with(&folder, options).await?;
     let report = Report::Device { device: device.id(), folder, existed: false };
     device.close().await.map_err(|source| Error::Close { source })?;
     screen.report(&report)

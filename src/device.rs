@@ -12,7 +12,7 @@ use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::roster::Ticket;
 use driftline_net::{Limits, Network, NetworkConfig, Traffic, Transport};
-use driftline_storage::{Folder, Life, SledEngine, Store, Writer};
+use driftline_storage::{Folder, Life, Passphrase, SledEngine, Store, Writer};
 use libp2p::Multiaddr;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -37,6 +37,9 @@ pub struct DeviceOptions {
     pub limits: Limits,
     /// What the app knows of records and commands. An anchor decides only upon what it knows.
     pub registry: Registry,
+    /// What the device's key is protected with. A device that is made with it has a protected key from the start; an
+    /// older key is protected with [`Folder::protect_key`](crate::Folder::protect_key).
+    pub passphrase: Option<Passphrase>,
 }
 
 /// A connection to another device.
@@ -76,7 +79,8 @@ impl Device {
     /// [`open_with`](Self::open_with).
     ///
     /// # Errors
-    /// If another process has the folder, the key file can be read by others, or the store can't be opened.
+    /// If another process has the folder, the key file can be read by others or wants a passphrase, or the store can't
+    /// be opened.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::open_with(path, DeviceOptions::default()).await
     }
@@ -106,7 +110,7 @@ impl Device {
 
     fn open_blocking(path: &Path, options: &DeviceOptions) -> Result<Self, OpenError> {
         let folder = Folder::lock(path)?;
-        let key = Arc::new(folder.key(|| DeviceKey::generate(&mut rand::rng()))?);
+        let key = Arc::new(folder.key(options.passphrase.as_ref(), &mut rand::rng())?);
         let home = folder.path().to_owned();
         let path = folder.database();
         let broken = |source| OpenError::Store { path: path.clone(), source };

@@ -59,6 +59,6 @@ pub use driftline_core::space::{
     DocumentStatus, NotPermitted, PeerState, PeerStatus, Refusal, SpaceStatus, Standing,
 };
 pub use driftline_net::{Limits, Traffic, Transport};
-pub use driftline_storage::StoreError;
+pub use driftline_storage::{BadPassphrase, Folder, FolderError, KeyFile, Passphrase, StoreError};
 pub use libp2p::Multiaddr;
 pub use yrs;

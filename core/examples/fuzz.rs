@@ -13,6 +13,11 @@
 mod apply;
 #[path = "fuzz/crafted.rs"]
 mod crafted;
+#[path = "../../fuzz/src/honest.rs"]
+mod devices;
+#[allow(dead_code, reason = "shared with the fuzzers")]
+#[path = "../../fuzz/src/frame.rs"]
+mod frame;
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests")]
 #[path = "../src/document/check/tests/honest.rs"]
 mod honest;
@@ -48,16 +53,17 @@ fn main() {
 
 /// Writes honest sessions, for the corpus of the fuzzers that start from files.
 fn write_seeds(folder: &str) {
+    let write = |target: &str, name: &str, bytes: &[u8]| {
+        fs::write(format!("{folder}/{target}/{name}"), bytes)
+            .expect("the folder can be written to");
+    };
     let mut dice = Dice::new(1);
     for number in 0..8 {
-        let session = session(&mut dice);
-        let write = |target: &str, bytes: &[u8]| {
-            let file = format!("{folder}/{target}/honest-{number}");
-            fs::write(file, bytes).expect("the folder can be written to");
-        };
-        write("apply", &framed(&session));
-        session.first().inspect(|(_, update)| write("update", update));
+        let (session, name) = (session(&mut dice), format!("honest-{number}"));
+        write("apply", &name, &framed(&session));
+        session.first().inspect(|(_, update)| write("update", &name, update));
     }
+    devices::seeds().iter().for_each(|(target, name, bytes)| write(target, name, bytes));
 }
 
 fn fuzz(arguments: &[String]) {

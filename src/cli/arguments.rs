@@ -28,6 +28,16 @@ pub(super) struct Arguments {
         display_order = 100
     )]
     pub(super) json: bool,
+    /// A file whose first line is the passphrase of the device's key, if that is protected; without it,
+    /// DRIFTLINE_PASSPHRASE, or you are asked
+    #[arg(
+        long,
+        global = true,
+        env = "DRIFTLINE_PASSPHRASE_FILE",
+        value_name = "PATH",
+        display_order = 100
+    )]
+    pub(super) passphrase_file: Option<PathBuf>,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -47,6 +57,9 @@ pub(super) enum Command {
 pub(super) enum DeviceCommand {
     /// Makes a device in the folder: a key, and a store
     Init,
+    /// The device's key: who it makes this device, and whether that takes a passphrase
+    #[command(subcommand)]
+    Key(KeyCommand),
     #[command(flatten)]
     Request(Request),
     /// Stays online until Ctrl-C, then says goodbye and leaves
@@ -57,6 +70,20 @@ pub(super) enum DeviceCommand {
         - up to 2,048 connections at a time, and 64 MiB waiting for each peer\n\
         - logs what happens to standard error, as with DRIFTLINE_LOG=info")]
     Anchor(Online),
+}
+
+#[derive(Subcommand)]
+pub(super) enum KeyCommand {
+    /// Whose key it is, where it is, and whether it takes a passphrase
+    Show,
+    /// Puts the key under a passphrase, or under another one. If you forget it, the device is lost
+    Protect {
+        /// A file whose first line is the new passphrase
+        #[arg(long, value_name = "PATH", env = "DRIFTLINE_NEW_PASSPHRASE_FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// Takes the passphrase away: whoever can read the file is the device then
+    Unprotect,
 }
 
 /// How a device stays online.

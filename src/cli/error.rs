@@ -7,13 +7,14 @@ use std::time::Duration;
 use driftline::record::{Value, ValueError};
 use driftline::trace::TraceError;
 use driftline::{
-    CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, GovernError,
-    InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, ReachError, SpaceId,
-    SubmitError,
+    CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, FolderError,
+    GovernError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, ReachError,
+    SpaceId, SubmitError,
 };
 use thiserror::Error;
 
 use super::failure::Failure;
+use super::secrets::SecretsError;
 
 #[derive(Debug, Error)]
 pub(super) enum Error {
@@ -25,6 +26,15 @@ pub(super) enum Error {
     Open {
         #[from]
         source: OpenError,
+    },
+    #[error(transparent)]
+    Key { source: FolderError },
+    #[error("the key is changed only while nobody has the device: end `driftline run` first")]
+    KeyInUse { source: FolderError },
+    #[error(transparent)]
+    Secrets {
+        #[from]
+        source: SecretsError,
     },
     #[error("can't listen on {address}: choose another address with --listen")]
     Listen { address: Multiaddr, source: io::Error },

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use driftline::{Device, DeviceOptions, Limits, ListenError, Multiaddr, OpenError};
+use driftline::{Device, DeviceOptions, Limits, ListenError, Multiaddr, OpenError, Passphrase};
 use driftline_net::ListenError as Refused;
 
 use super::arguments::Online as Options;
@@ -11,6 +11,7 @@ use super::error::Error;
 use super::reach::has_device;
 use super::report::{Online, Report};
 use super::screen::Screen;
+use super::secrets::Secrets;
 use super::signals::Signals;
 
 /// The port of an anchor that was told no other.
@@ -45,13 +46,16 @@ pub(super) async fn stay(
     folder: &Path,
     options: Options,
     kind: Kind,
+    secrets: &Secrets,
     screen: &mut Screen,
 ) -> Result<(), Error> {
     if !has_device(folder) {
         return Err(Error::NoDevice { folder: folder.to_owned() });
     }
+    // Before signals are heard here, so that Ctrl-C ends the asking.
+    let passphrase = secrets.to_open(folder)?;
     let mut signals = Signals::listen().map_err(|source| Error::System { source })?;
-    let device = open(folder, &options, kind).await?;
+    let device = open(folder, &options, kind, passphrase).await?;
     options.dial.into_iter().for_each(|address| device.dial(address));
     let control = Control::bind(folder)?;
     let online = Online {
@@ -72,10 +76,21 @@ pub(super) async fn stay(
     screen.report(&Report::Left)
 }
 
-async fn open(folder: &Path, options: &Options, kind: Kind) -> Result<Device, Error> {
+async fn open(
+    folder: &Path,
+    options: &Options,
+    kind: Kind,
+    passphrase: Option<Passphrase>,
+) -> Result<Device, Error> {
     let listen = if options.listen.is_empty() { kind.addresses() } else { options.listen.clone() };
     let limits = kind.limits();
-    let settings = DeviceOptions { listen, mdns: options.mdns, limits, ..DeviceOptions::default() };
+    let settings = DeviceOptions {
+        listen,
+        mdns: options.mdns,
+        limits,
+        passphrase,
+        ..DeviceOptions::default()
+    };
     Device::open_with(folder, settings).await.map_err(|error| match error {
         OpenError::Listen {
             source: ListenError::Network { source: Refused::System { address, source }, .. },

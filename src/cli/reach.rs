@@ -4,8 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use driftline::{Device, DeviceOptions, OpenError};
-use driftline_storage::FolderError;
+use driftline::{Device, DeviceOptions, FolderError, OpenError};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
@@ -15,6 +14,7 @@ use super::execute::execute;
 use super::output::channel;
 use super::request::{DocRequest, Request};
 use super::screen::Screen;
+use super::secrets::Secrets;
 use super::signals::Signals;
 
 /// How long another command may have the folder before that is told.
@@ -35,16 +35,27 @@ pub(super) fn has_device(folder: &Path) -> bool {
 pub(super) async fn perform(
     folder: &Path,
     request: Request,
+    secrets: &Secrets,
     screen: &mut Screen,
 ) -> Result<(), Error> {
     if !has_device(folder) {
         return Err(Error::NoDevice { folder: folder.to_owned() });
     }
     screen.expect(&request)?;
+    let neighbour = knock(folder).await;
+    // Before signals are heard here, so that Ctrl-C ends the asking.
+    let passphrase = if neighbour.is_some() { None } else { secrets.to_open(folder)? };
     let mut signals = Signals::listen().map_err(|source| Error::System { source })?;
     // Only a watch has no end of its own.
     let endless = matches!(request, Request::Doc(DocRequest::Watch { .. }));
-    let reached = reach(folder, takes_a_while(&request)).await?;
+    let offline = !takes_a_while(&request);
+    let reached = match neighbour {
+        Some(stream) => Reached::There(stream),
+        None => {
+            let options = DeviceOptions { offline, passphrase, ..DeviceOptions::default() };
+            reach(folder, options).await?
+        }
+    };
     let device = if let Reached::Here(device) = &reached { Some(device.clone()) } else { None };
     let performed = async {
         match reached {
@@ -69,11 +80,15 @@ fn takes_a_while(request: &Request) -> bool {
     matches!(request, Request::Join(_) | Request::Doc(Replay(_) | Watch { .. }))
 }
 
-async fn reach(folder: &Path, online: bool) -> Result<Reached, Error> {
-    let options = DeviceOptions { offline: !online, ..DeviceOptions::default() };
+/// Reaches the process that has the folder, if it takes commands.
+async fn knock(folder: &Path) -> Option<UnixStream> {
+    UnixStream::connect(control::socket(folder)).await.ok()
+}
+
+async fn reach(folder: &Path, options: DeviceOptions) -> Result<Reached, Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Ok(stream) = UnixStream::connect(control::socket(folder)).await {
+        if let Some(stream) = knock(folder).await {
             return Ok(Reached::There(stream));
         }
         match Device::open_with(folder, options.clone()).await {

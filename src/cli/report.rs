@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Report {
     Device { device: DeviceId, folder: PathBuf, existed: bool },
+    Key { device: DeviceId, file: PathBuf, protected: bool },
     Online(Online),
     SpaceBegun { space: SpaceId, name: String },
     Spaces { spaces: Vec<NamedSpace> },

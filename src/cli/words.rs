@@ -18,6 +18,10 @@ pub(super) fn words(report: &Report) -> String {
         Report::Device { device, folder, existed: true } => {
             format!("the device in {} exists already: {device}", folder.display())
         }
+        Report::Key { device, file, protected } => {
+            let how = if *protected { "under a passphrase" } else { "not protected" };
+            format!("{}, {how}: the key of {device}", file.display())
+        }
         Report::Online(online) => self::online(online),
         Report::SpaceBegun { space, name } => format!("began the space “{name}”: {space}"),
         Report::Spaces { spaces } => lines(spaces.iter().map(space)),

@@ -1,12 +1,16 @@
 //! A device's folder: locked for one process, readable by its owner alone.
 
 mod key;
+mod passphrase;
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+pub use key::KeyFile;
+pub use passphrase::{BadPassphrase, Passphrase};
 
 /// Why a folder can't be used.
 #[derive(Debug, Error)]
@@ -28,8 +32,26 @@ pub enum FolderError {
         mode: u32,
     },
     /// The key file does not hold a key.
-    #[error("{} does not hold a key: expected 64 hexadecimal digits", path.display())]
+    #[error("{} does not hold a key, or is damaged: put it back from a copy", path.display())]
     BadKey {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The key file is of a later version.
+    #[error("{} is protected in a way that this version does not know", path.display())]
+    UnknownKey {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The key is protected by a passphrase, and none was given.
+    #[error("{} is protected by a passphrase: give it to open the device", path.display())]
+    PassphraseNeeded {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The key is protected by another passphrase.
+    #[error("wrong passphrase: it does not open {}", path.display())]
+    WrongPassphrase {
         /// The key file.
         path: PathBuf,
     },

@@ -44,7 +44,7 @@ mod store;
 mod writer;
 
 pub use engine::{Batch, Engine, EngineError, Pair, Pairs, SledEngine};
-pub use folder::{Folder, FolderError};
+pub use folder::{BadPassphrase, Folder, FolderError, KeyFile, Passphrase};
 pub use key::RowKey;
 pub use life::Life;
 pub use record::{Record, Snapshot};

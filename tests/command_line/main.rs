@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
+mod canary;
 mod deciding;
 mod documents;
 mod keeping;
@@ -9,5 +10,6 @@ mod killing;
 mod meeting;
 mod members;
 mod person;
+mod protecting;
 mod roles;
 mod speaking;

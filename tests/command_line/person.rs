@@ -101,11 +101,16 @@ impl Person {
 
     /// Goes online, on ports that are free.
     pub(crate) fn runs(&mut self) {
+        self.runs_with(&[]);
+    }
+
+    pub(crate) fn runs_with(&mut self, words: &[&str]) {
         assert!(self.online.is_none(), "online already");
         let ready = self.folder.with_extension("ready");
         // Who was killed could not remove it.
         _ = std::fs::remove_file(&ready);
         let mut command = self.command(&["run"]);
+        command.args(words);
         let child = command.arg("--ready-file").arg(&ready).spawn().unwrap();
         self.online = Some(child);
         eventually("the device is online", || ready.exists());

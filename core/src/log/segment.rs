@@ -61,6 +61,9 @@ pub enum SegmentError {
         /// The size of the payload.
         bytes: usize,
     },
+    /// Its entries would be numbered beyond the last number that there is.
+    #[error("its entries are numbered beyond what can be")]
+    BeyondNumbers,
     /// It shows a head that does not hash to the chain's id.
     #[error("its head belongs to another chain")]
     WrongHead,
@@ -76,7 +79,7 @@ pub enum SegmentError {
 impl Segment {
     /// The number of its first entry.
     pub fn first(&self) -> u64 {
-        self.before().number + 1
+        self.before().number.saturating_add(1)
     }
 
     /// The point just before its first entry.
@@ -97,7 +100,8 @@ impl Segment {
 
     /// The number of its last entry. One that does not decode ends the count.
     pub fn last(&self) -> u64 {
-        self.before().number + self.entries().map_while(Result::ok).count() as u64
+        let count = self.entries().map_while(Result::ok).count() as u64;
+        self.before().number.saturating_add(count)
     }
 
     /// Its entries, in order.
@@ -109,12 +113,15 @@ impl Segment {
     /// the author wrote the entry before the first, as far as known.
     ///
     /// # Errors
-    /// If it has no entries, one does not decode or is too large, or the head is another chain's.
+    /// If it has no entries, one does not decode, is too large or has no number, or the head is another chain's.
     pub fn walk(&self, time: WallTime) -> Result<Tip, SegmentError> {
         if self.head().is_some_and(|head| head.id() != self.chain) {
             return Err(SegmentError::WrongHead);
         }
         let before = self.before();
+        if before.number.checked_add(self.body.len() as u64).is_none() {
+            return Err(SegmentError::BeyondNumbers);
+        }
         let mut tip = Tip { number: before.number, hash: before.hash, time };
         for entry in self.entries() {
             let (entry, encoded) = entry?;
@@ -322,6 +329,16 @@ mod tests {
                 Ok(tip) => sealed.verify(&author().id(), &tip).is_err(),
             }
         }
+    }
+
+    /// Counting on from the last number there is panicked where overflows are looked for, and began again at 0 elsewhere.
+    #[test]
+    fn a_segment_behind_the_last_number_is_refused() {
+        let (mut sealed, _) = segment(start(), &[b"milk".to_vec()]);
+        let hash = Hash(sealed.chain.0);
+        sealed.link = Link::Follows(Point { number: u64::MAX, hash });
+        assert_eq!((sealed.first(), sealed.last()), (u64::MAX, u64::MAX));
+        assert!(matches!(sealed.walk(WallTime(0)), Err(SegmentError::BeyondNumbers)));
     }
 
     #[test]

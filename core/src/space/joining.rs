@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rand_core::Rng;
 
-use super::effect::{Effect, PeerFault, SpaceRecord};
+use super::effect::{Effect, SpaceRecord};
 use super::message::{Message, Refusal, Tag, tag};
 use super::{Context, Event, Space};
 use crate::clock::{Now, SteadyTime};
@@ -103,8 +103,7 @@ impl Joining {
             }
             Ok(Message::Refused(refusal)) => self.refused_by(peer, refusal, context.now),
             Ok(_) => Outcome::Waiting,
-            Err(source) => {
-                let fault = PeerFault::Malformed { source };
+            Err(fault) => {
                 context.effects.push(Effect::Disconnect { peer, fault });
                 Outcome::Waiting
             }

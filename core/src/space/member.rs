@@ -12,10 +12,7 @@ use crate::roster::{Act, JoinRequest};
 
 impl Space {
     pub(super) fn frame(&mut self, peer: DeviceId, frame: &[u8], context: &mut Context<'_>) {
-        let handled = match Message::read(frame) {
-            Ok(message) => self.message(peer, message, context),
-            Err(source) => Err(PeerFault::Malformed { source }),
-        };
+        let handled = Message::read(frame).and_then(|message| self.message(peer, message, context));
         if let Err(fault) = handled {
             tracing::warn!(space = %self.id.short(), peer = %peer.short(), %fault, "a peer broke the rules");
             context.effects.push(Effect::Disconnect { peer, fault });
@@ -48,7 +45,7 @@ impl Space {
     ) -> Result<(), PeerFault> {
         self.open_session(peer, context);
         match message {
-            Message::Open(open) => return self.on_open(peer, open, context),
+            Message::Open(open) => self.on_open(peer, open, context),
             Message::Changed(changed) => return self.changed(peer, changed, context),
             Message::Want(documents) => self.wanted(peer, documents),
             Message::Segments(segments) => return self.segments(peer, segments, context),

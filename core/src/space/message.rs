@@ -6,8 +6,8 @@
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 
-use super::effect::Position;
-use crate::codec::{self, CodecError};
+use super::effect::{PeerFault, Position};
+use crate::codec;
 use crate::document::Label;
 use crate::id::{DeviceId, DocumentId, Hash, SpaceId};
 use crate::log::{Frontier, Segment};
@@ -15,6 +15,9 @@ use crate::roster::{Genesis, JoinRequest};
 
 /// The protocol version that this code speaks.
 pub const VERSION: u16 = 1;
+
+/// The number of [`Message::Open`]. It comes first in a message, and then the versions: that is so in every version.
+const OPEN: u32 = 0;
 
 /// How many bytes of a frame are its tag.
 pub const TAG_BYTES: usize = 16;
@@ -118,7 +121,50 @@ impl Message {
         frame.into()
     }
 
-    pub(super) fn read(frame: &[u8]) -> Result<Self, CodecError> {
-        codec::decode(frame.get(TAG_BYTES..).unwrap_or_default())
+    pub(super) fn read(frame: &[u8]) -> Result<Self, PeerFault> {
+        let message = frame.get(TAG_BYTES..).unwrap_or_default();
+        if let Ok(((OPEN, oldest, newest), _)) = codec::decode_front::<(u32, u16, u16)>(message)
+            && !(oldest..=newest).contains(&VERSION)
+        {
+            // What else a version of which nothing is known says is not for guessing.
+            return Err(PeerFault::Version { oldest, newest });
+        }
+        codec::decode(message).map_err(|source| PeerFault::Malformed { source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(oldest: u16, newest: u16) -> Vec<u8> {
+        let head = Position { incarnation: [1; 16], number: 7 };
+        let open = Open { oldest, newest, head, seen: None, heard: false };
+        Message::Open(open).frame([0; TAG_BYTES]).to_vec()
+    }
+
+    #[test]
+    fn a_peer_that_speaks_this_version_among_others_is_understood() {
+        for (oldest, newest) in [(VERSION, VERSION), (0, VERSION), (VERSION, u16::MAX)] {
+            assert!(matches!(Message::read(&open(oldest, newest)), Ok(Message::Open(_))));
+        }
+    }
+
+    /// A later version may say more in its greeting, or say it otherwise. It was taken for nonsense then, when only its
+    /// version was another.
+    #[test]
+    fn a_peer_that_speaks_other_versions_is_told_apart_from_one_that_talks_nonsense() {
+        let (oldest, newest) = (VERSION + 1, VERSION + 3);
+        let mut longer = open(oldest, newest);
+        longer.extend(b"and more");
+        let shorter = &open(oldest, newest)[..TAG_BYTES + 3];
+        for frame in [&open(oldest, newest)[..], &longer, shorter] {
+            let fault = Message::read(frame).unwrap_err();
+            let stated = PeerFault::Version { oldest, newest };
+            assert_eq!(fault.to_string(), stated.to_string());
+        }
+        let mut nonsense = open(VERSION, VERSION);
+        nonsense.extend(b"and more");
+        assert!(matches!(Message::read(&nonsense), Err(PeerFault::Malformed { .. })));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::effect::{Effect, Notice, PeerFault};
+use super::effect::{Effect, Notice};
 use super::following::Inbound;
 use super::journal::Accepted;
 use super::message::{Message, Open, Stretch, VERSION};
@@ -148,22 +148,14 @@ impl Space {
         }
     }
 
-    pub(super) fn on_open(
-        &mut self,
-        peer: DeviceId,
-        open: Open,
-        context: &mut Context<'_>,
-    ) -> Result<(), PeerFault> {
-        let Open { oldest, newest, head, seen, heard } = open;
-        if !(oldest..=newest).contains(&VERSION) {
-            return Err(PeerFault::Version { oldest, newest });
-        }
+    pub(super) fn on_open(&mut self, peer: DeviceId, open: Open, context: &mut Context<'_>) {
+        let Open { head, seen, heard, .. } = open;
         let followed = self.seen.get(&peer).filter(|seen| seen.incarnation == head.incarnation);
         let followed = followed.map_or(0, |seen| seen.number);
         let feed = self.journal.feed();
         let theirs = seen
             .filter(|seen| seen.incarnation == feed.incarnation && seen.number <= feed.accepted);
-        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
         session.heard |= heard;
         if session.theirs.replace(head.incarnation) != Some(head.incarnation) {
             session.inbound = Inbound::at(followed, head.number);
@@ -178,7 +170,6 @@ impl Space {
             self.send_open(peer, true, context);
         }
         context.effects.push(Effect::Notify(Notice::Peers));
-        Ok(())
     }
 
     /// Bytes left for the peer: there is room for more.

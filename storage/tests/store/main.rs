@@ -5,6 +5,7 @@
 mod author;
 mod failing;
 mod folder;
+mod key;
 mod life;
 mod logs;
 mod records;
