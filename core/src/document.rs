@@ -3,6 +3,7 @@
 pub mod check;
 pub mod mend;
 mod merge;
+mod normal;
 mod open;
 
 use bincode::{Decode, Encode};
@@ -12,6 +13,7 @@ use crate::codec;
 use crate::id::{DocumentId, Hash, SpaceId};
 
 pub use merge::{Merged, merged, stretches};
+pub use normal::Normal;
 pub use open::{ApplyError, OpenDocument};
 
 /// The longest name of a document, in bytes.
