@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use key::stored_key;
+
 /// Why a folder can't be used.
 #[derive(Debug, Error)]
 pub enum FolderError {

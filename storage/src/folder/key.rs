@@ -46,6 +46,15 @@ impl Folder {
     }
 }
 
+/// The key that a device's folder holds, whoever has the folder.
+///
+/// # Errors
+/// If there is none, the file can be read by others, holds no key, or can't be read.
+pub fn stored_key(folder: &Path) -> Result<DeviceKey, FolderError> {
+    let path = folder.join("key");
+    read(File::open(&path).map_err(io_error("open", &path))?, &path)
+}
+
 fn read(file: File, path: &Path) -> Result<DeviceKey, FolderError> {
     check_mode(&file, path)?;
     // The buffer never grows, so no copy of the secret is left behind.

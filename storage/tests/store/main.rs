@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+mod audit;
 mod author;
 mod failing;
 mod folder;
 mod life;
 mod logs;
+mod memory;
 mod records;
 mod writer;
 
