@@ -5,6 +5,7 @@ pub mod mend;
 mod merge;
 mod normal;
 mod open;
+pub mod provenance;
 
 use bincode::{Decode, Encode};
 use thiserror::Error;
