@@ -2,26 +2,25 @@
 
 mod finding;
 mod gather;
+mod reading;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use driftline_core::audit::{Audit as SpaceAudit, Place, StoredChain, StoredLog};
-use driftline_core::codec::{self, CodecError};
-use driftline_core::document::Label;
-use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
-use driftline_core::log::{ChainHead, Frontier};
-use driftline_core::roster::Genesis;
-use driftline_core::space::{ChainRecord, Position, SpaceRecord, roster_document};
+use driftline_core::audit::{Audit as SpaceAudit, Place, StoredLog};
+use driftline_core::codec;
+use driftline_core::id::{DeviceId, DocumentId, SpaceId};
+use driftline_core::space::{Position, SpaceRecord, roster_document};
 
-use super::read::{decode_snapshot, read_segment};
 use super::{Standing, Store, StoreError};
 use crate::engine::Engine;
 use crate::key::{Kind, RowKey};
 use crate::life::LifeRow;
-use crate::row::Damage;
 
 pub use finding::{Fault, Finding};
-use gather::Gathered;
+use reading::Reading;
+
+/// The documents of each space.
+type Documents = BTreeMap<SpaceId, BTreeSet<DocumentId>>;
 
 /// How much was looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +50,8 @@ pub struct Audit {
     /// The space whose documents are being checked.
     space: Option<SpaceAudit>,
     incarnation: Option<[u8; 16]>,
+    /// How much of this device's feed peers have, by what they said in this life of the store.
+    acked: Vec<(SpaceId, DeviceId, u64)>,
     /// What the documents of that space are called.
     names: BTreeMap<DocumentId, String>,
     findings: Vec<Finding>,
@@ -74,6 +75,7 @@ impl Audit {
             tasks: 0,
             space: None,
             incarnation: None,
+            acked: Vec::new(),
             names: BTreeMap::new(),
             findings: Vec::new(),
             tally: Tally::default(),
@@ -128,18 +130,19 @@ impl Audit {
     /// Reads what is not the log of a document, and makes the plan.
     fn begin<E: Engine>(&mut self, store: &Store<E>) -> Result<(), StoreError> {
         let _unchanged = store.standing();
-        if self.only.is_none() {
-            self.read_all(store, Kind::Format)?;
-            self.read_all(store, Kind::Setting)?;
-        }
-        for (row, value) in self.read_all(store, Kind::Life)? {
-            let life = self.decoded(&row, LifeRow::decode(&value));
+        let mut reading = Reading::of(store);
+        for (row, value) in reading.all(Kind::Life)? {
+            let life = reading.decoded(&row, LifeRow::decode(&value));
             self.incarnation = life.map(|life| life.incarnation);
         }
-        let documents = self.documents(store)?;
+        self.positions(&mut reading)?;
+        let documents = documents(store, self.only)?;
         if self.only.is_none() {
-            self.strays(store, &documents)?;
+            reading.all(Kind::Format)?;
+            reading.all(Kind::Setting)?;
+            strays(&mut reading, &documents)?;
         }
+        self.take(reading);
         let mut plan = VecDeque::new();
         for (space, documents) in documents {
             let own = documents.into_iter().filter(|document| *document != roster_document(&space));
@@ -151,45 +154,18 @@ impl Audit {
         Ok(())
     }
 
-    /// The documents of each space, by the keys of rows: what is in these may be damaged.
-    fn documents<E: Engine>(
-        &mut self,
-        store: &Store<E>,
-    ) -> Result<BTreeMap<SpaceId, BTreeSet<DocumentId>>, StoreError> {
-        let mut documents: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for kind in [Kind::Space, Kind::Document] {
-            for row in gather::keys(&store.engine, &RowKey::all(kind))? {
-                let space = SpaceId(row.id(0));
-                if self.only.is_some_and(|only| only != space) {
-                    continue;
-                }
-                let of_space = documents.entry(space).or_default();
-                if kind == Kind::Document {
-                    of_space.insert(DocumentId(row.id(1)));
-                }
-            }
-        }
-        Ok(documents)
-    }
-
-    /// Logs of documents that no space has, and whatever else nobody would ever read.
-    fn strays<E: Engine>(
-        &mut self,
-        store: &Store<E>,
-        documents: &BTreeMap<SpaceId, BTreeSet<DocumentId>>,
-    ) -> Result<(), StoreError> {
-        let rosters = documents.keys().map(roster_document);
-        let known: BTreeSet<_> = documents.values().flatten().copied().chain(rosters).collect();
-        for row in gather::of_strangers(&store.engine, |document| known.contains(document))? {
-            self.find(row.place(), Fault::Stray { row });
-        }
-        for row in gather::keys(&store.engine, &RowKey::of_no_kind())? {
-            self.find(row.place(), Fault::Stray { row });
-        }
+    /// Positions in feeds. They are read before the logs, which on a device that runs go on meanwhile.
+    fn positions<E: Engine>(&mut self, reading: &mut Reading<'_, E>) -> Result<(), StoreError> {
         for kind in [Kind::Seen, Kind::Acked] {
-            for row in gather::keys(&store.engine, &RowKey::all(kind))? {
-                if !documents.contains_key(&SpaceId(row.id(0))) {
-                    self.find(row.place(), Fault::Stray { row });
+            let rows = match self.only {
+                Some(space) => reading.all_of(kind, &space.0)?,
+                None => reading.all(kind)?,
+            };
+            for (row, value) in rows {
+                let position = reading.decoded(&row, codec::decode::<Position>(&value));
+                let Some(Position { incarnation, number }) = position else { continue };
+                if kind == Kind::Acked && Some(incarnation) == self.incarnation {
+                    self.acked.push((SpaceId(row.id(0)), DeviceId(row.id(1)), number));
                 }
             }
         }
@@ -202,7 +178,9 @@ impl Audit {
         space: SpaceId,
         document: DocumentId,
     ) -> Result<(), StoreError> {
-        let stored = self.log(store, space, document)?;
+        let mut reading = Reading::of(store);
+        let stored = self.log(&mut reading, space, document)?;
+        self.take(reading);
         let me = self.me;
         let audit = self.space.get_or_insert_with(|| SpaceAudit::new(space, me));
         audit.document(&stored);
@@ -215,158 +193,78 @@ impl Audit {
     fn space<E: Engine>(&mut self, store: &Store<E>, space: SpaceId) -> Result<(), StoreError> {
         let me = self.me;
         let mut audit = self.space.take().unwrap_or_else(|| SpaceAudit::new(space, me));
-        let stored = self.log(store, space, roster_document(&space))?;
-        let genesis = self.genesis(store, space)?;
+        let mut reading = Reading::of(store);
+        let stored = self.log(&mut reading, space, roster_document(&space))?;
+        let genesis = reading.genesis(space)?;
         audit.roster(&stored, genesis.as_ref());
         self.findings.extend(audit.take_findings().into_iter().map(Finding::from));
-        for (row, value) in self.read_of(store, Kind::Acked, &space.0)? {
-            let position = self.decoded(&row, codec::decode::<Position>(&value));
-            let now = position.filter(|position| Some(position.incarnation) == self.incarnation);
-            if now.is_some_and(|position| position.number > audit.feed()) {
-                self.find(row.place(), Fault::AckedAhead { peer: DeviceId(row.id(1)) });
+        for (_, peer, number) in self.acked.extract_if(.., |(of, ..)| *of == space) {
+            if number > audit.feed() {
+                reading.find(Place::of_space(space), Fault::AckedAhead { peer });
             }
         }
-        for (row, value) in self.read_of(store, Kind::Seen, &space.0)? {
-            self.decoded(&row, codec::decode::<Position>(&value));
-        }
+        self.take(reading);
         self.tally.spaces += 1;
         self.tally.entries += audit.entries();
         Ok(())
     }
 
-    fn genesis<E: Engine>(
-        &mut self,
-        store: &Store<E>,
-        space: SpaceId,
-    ) -> Result<Option<Genesis>, StoreError> {
-        let before = self.findings.len();
-        let rows = self.read_of(store, Kind::Space, &space.0)?;
-        if rows.is_empty() && self.findings.len() == before {
-            let row = RowKey::space(&space);
-            self.find(row.place(), Fault::Row { row, source: Damage::Missing });
-        }
-        let record = |(row, value): &(RowKey, Vec<u8>)| {
-            self.decoded(row, codec::decode::<SpaceRecord>(value))
-        };
-        Ok(rows.iter().filter_map(record).next().map(|record| record.genesis))
-    }
-
-    /// Reads all that is stored of a document.
+    /// Reads all that is stored of a document; nobody changes it meanwhile.
     fn log<E: Engine>(
         &mut self,
-        store: &Store<E>,
+        reading: &mut Reading<'_, E>,
         space: SpaceId,
         document: DocumentId,
     ) -> Result<StoredLog, StoreError> {
-        let before = self.findings.len();
-        let stored = {
-            let _unchanged = store.standing();
-            self.read_log(store, space, document)?
-        };
-        for finding in &mut self.findings[before..] {
-            finding.place.space = Some(space);
-        }
+        let _unchanged = reading.store.standing();
+        let stored = reading.log(space, document)?;
+        let name = stored.label.as_ref().map(|(label, _)| label.name().to_owned());
+        self.names.extend(name.map(|name| (document, name)));
         Ok(stored)
     }
 
-    fn read_log<E: Engine>(
-        &mut self,
-        store: &Store<E>,
-        space: SpaceId,
-        document: DocumentId,
-    ) -> Result<StoredLog, StoreError> {
-        let id = &document.0;
-        let name = RowKey::document(&space, &document);
-        let label = self.read(store, &name.all_parts())?.into_iter().next();
-        let label = label.and_then(|(row, value)| {
-            self.decoded(&row, codec::decode::<(Label, Frontier)>(&value))
-        });
-        let called = label.as_ref().map(|(label, _)| label.name().to_owned());
-        self.names.extend(called.map(|name| (document, name)));
-        let mut chains = BTreeMap::new();
-        for (row, value) in self.read_of(store, Kind::Head, id)? {
-            let head = self.decoded(&row, codec::decode::<([u8; 16], ChainHead)>(&value));
-            of(&mut chains, &row).head = head.map(|(_, head)| head);
-        }
-        for (row, value) in self.read_of(store, Kind::End, id)? {
-            of(&mut chains, &row).end = self.decoded(&row, codec::decode::<ChainRecord>(&value));
-        }
-        for (row, value) in self.read_of(store, Kind::Segment, id)? {
-            let chain = of(&mut chains, &row);
-            match read_segment(&row, chain.chain, &value) {
-                Ok(segment) => chain.segments.push((row.first(), segment)),
-                Err(error) => self.damaged(error)?,
-            }
-        }
-        let mut snapshot = None;
-        for (row, value) in self.read_of(store, Kind::Snapshot, id)? {
-            match decode_snapshot(&row, value) {
-                Ok(read) => snapshot = Some((read.frontier, read.state)),
-                Err(error) => self.damaged(error)?,
-            }
-        }
-        Ok(StoredLog { document, label, chains: chains.into_values().collect(), snapshot })
-    }
-
-    fn read_all<E: Engine>(
-        &mut self,
-        store: &Store<E>,
-        kind: Kind,
-    ) -> Result<Vec<(RowKey, Vec<u8>)>, StoreError> {
-        self.read(store, &RowKey::all(kind))
-    }
-
-    fn read_of<E: Engine>(
-        &mut self,
-        store: &Store<E>,
-        kind: Kind,
-        id: &[u8; 32],
-    ) -> Result<Vec<(RowKey, Vec<u8>)>, StoreError> {
-        self.read(store, &RowKey::all_of(kind, id))
-    }
-
-    /// The sound rows of a range of keys; the others are told of.
-    fn read<E: Engine>(
-        &mut self,
-        store: &Store<E>,
-        range: &std::ops::Range<Vec<u8>>,
-    ) -> Result<Vec<(RowKey, Vec<u8>)>, StoreError> {
-        let Gathered { rows, damaged, bytes } = gather::gather(&store.engine, range)?;
-        self.tally.bytes += bytes;
-        for (row, source) in damaged {
-            self.find(row.place(), Fault::Row { row, source });
-        }
-        Ok(rows)
-    }
-
-    fn decoded<T>(&mut self, row: &RowKey, decoded: Result<T, CodecError>) -> Option<T> {
-        let found = |source: CodecError| {
-            let fault = Fault::Row { row: row.clone(), source: source.into() };
-            self.find(row.place(), fault);
-        };
-        decoded.map_err(found).ok()
-    }
-
-    fn damaged(&mut self, error: StoreError) -> Result<(), StoreError> {
-        match error {
-            StoreError::Damaged { row, source } => {
-                self.find(row.place(), Fault::Row { row, source });
-                Ok(())
-            }
-            error => Err(error),
-        }
-    }
-
-    fn find(&mut self, place: Place, fault: Fault) {
-        self.findings.push(Finding { place, name: None, fault });
+    fn take<E: Engine>(&mut self, reading: Reading<'_, E>) {
+        self.findings.extend(reading.findings);
+        self.tally.bytes += reading.bytes;
     }
 }
 
-/// The chain that a row belongs to.
-fn of<'a>(chains: &'a mut BTreeMap<ChainId, StoredChain>, row: &RowKey) -> &'a mut StoredChain {
-    let chain = ChainId(row.id(1));
-    let empty = || StoredChain { chain, head: None, end: None, segments: Vec::new() };
-    chains.entry(chain).or_insert_with(empty)
+/// The documents of each space, by the keys of rows: what is in these may be damaged.
+fn documents<E: Engine>(store: &Store<E>, only: Option<SpaceId>) -> Result<Documents, StoreError> {
+    let mut documents = Documents::new();
+    for kind in [Kind::Space, Kind::Document] {
+        for row in gather::keys(&store.engine, &RowKey::all(kind))? {
+            let space = SpaceId(row.id(0));
+            if only.is_some_and(|only| only != space) {
+                continue;
+            }
+            let of_space = documents.entry(space).or_default();
+            if kind == Kind::Document {
+                of_space.insert(DocumentId(row.id(1)));
+            }
+        }
+    }
+    Ok(documents)
+}
+
+/// Finds logs of documents that no space has, and whatever else nobody would ever read.
+fn strays<E: Engine>(
+    reading: &mut Reading<'_, E>,
+    documents: &Documents,
+) -> Result<(), StoreError> {
+    let engine = &reading.store.engine;
+    let rosters = documents.keys().map(roster_document);
+    let known: BTreeSet<_> = documents.values().flatten().copied().chain(rosters).collect();
+    let mut strays = gather::of_strangers(engine, |document| known.contains(document))?;
+    strays.extend(gather::keys(engine, &RowKey::of_no_kind())?);
+    for kind in [Kind::Seen, Kind::Acked] {
+        let of_peers = gather::keys(engine, &RowKey::all(kind))?.into_iter();
+        strays.extend(of_peers.filter(|row| !documents.contains_key(&SpaceId(row.id(0)))));
+    }
+    for row in strays {
+        reading.find(row.place(), Fault::Stray { row });
+    }
+    Ok(())
 }
 
 impl<E: Engine> Store<E> {
