@@ -30,25 +30,31 @@ mod document;
 mod engine;
 mod space;
 pub mod trace;
+mod verify;
 
 pub use device::{
     CloseError, Connection, Device, DeviceOptions, JoinError, ListenError, OpenError,
 };
 pub use document::{
-    Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError,
+    Author, Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError, Trace,
+    WhyError,
 };
 pub use engine::EngineGone;
 pub use space::{DocumentError, GovernError, Invitation, InviteError, Members, News, Space};
+pub use verify::{Verification, VerifyError};
 
+pub use driftline_core::audit::Place;
+pub use driftline_core::document::provenance::{Contribution, Origin};
 pub use driftline_core::document::{ApplyError, BadName};
-pub use driftline_core::id::{ChainId, DeviceId, DocumentId, ParseIdError, SpaceId};
+pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};
 pub use driftline_core::roster::{
-    Former, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
+    Former, Leave, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
+    Turn,
 };
 pub use driftline_core::space::{
     DocumentStatus, NotPermitted, PeerState, PeerStatus, Refusal, SpaceStatus, Standing,
 };
 pub use driftline_net::{Limits, Traffic, Transport};
-pub use driftline_storage::StoreError;
+pub use driftline_storage::{Fault, Finding, StoreError, Tally};
 pub use libp2p::Multiaddr;
 pub use yrs;

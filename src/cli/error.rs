@@ -7,7 +7,7 @@ use std::time::Duration;
 use driftline::trace::TraceError;
 use driftline::{
     CloseError, DeviceId, DocumentError, EditError, EngineGone, GovernError, InviteError,
-    JoinError, Multiaddr, OpenError, ParseTicketError, ReachError, SpaceId,
+    JoinError, Multiaddr, OpenError, ParseTicketError, ReachError, SpaceId, VerifyError, WhyError,
 };
 use thiserror::Error;
 
@@ -73,6 +73,22 @@ pub(super) enum Error {
         #[from]
         source: ReplayError,
     },
+    #[error(transparent)]
+    Why {
+        #[from]
+        source: WhyError,
+    },
+    #[error("the root “{root}” is no text, so nothing has a position in it")]
+    NoText { root: String },
+    #[error(transparent)]
+    Verify {
+        #[from]
+        source: VerifyError,
+    },
+    #[error(
+        "what is stored here is not sound: keep a copy of the folder as it is. A device that joins anew gets what other members have"
+    )]
+    Unsound,
     #[error("the document can't be followed")]
     Follow { source: driftline::ApplyError },
     #[error("can't write to {to}")]

@@ -8,13 +8,17 @@ mod member;
 mod replay;
 mod space;
 mod status;
+mod verify;
 mod watch;
+mod why;
 
-use driftline::Device;
+use driftline::{Device, Verification};
 
 use super::error::Error;
 use super::output::Speaker;
 use super::request::{DocRequest, Request, SpaceRequest};
+
+pub(super) use verify::verify;
 
 /// Carries out a command, in whichever process has the device. Dropping the future gives it up.
 pub(super) async fn execute(
@@ -30,6 +34,11 @@ pub(super) async fn execute(
         Request::Member(request) => member::member(device, request, speaker).await,
         Request::Join(join) => join::join(device, &join, speaker).await,
         Request::Status(status) => status::status(device, status.space.as_deref(), speaker).await,
+        Request::Why(request) => why::why(device, request, speaker).await,
+        Request::Verify(request) => {
+            let check = Verification::running(device);
+            verify(check, request.space.as_deref(), speaker).await
+        }
         Request::Doc(request) => doc(device, request, speaker).await,
     }
 }

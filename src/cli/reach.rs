@@ -4,16 +4,16 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use driftline::{Device, DeviceOptions, OpenError};
+use driftline::{Device, DeviceOptions, OpenError, Verification, VerifyError};
 use driftline_storage::FolderError;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
 use super::control::{self, Answer};
 use super::error::{ControlError, Error};
-use super::execute::execute;
+use super::execute::{execute, verify};
 use super::output::channel;
-use super::request::{DocRequest, Request};
+use super::request::{DocRequest, Request, Verify};
 use super::screen::Screen;
 use super::signals::Signals;
 
@@ -22,8 +22,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 
 enum Reached {
-    Here(Device),
+    Here(Opened),
     There(UnixStream),
+}
+
+/// A folder that this process has.
+enum Opened {
+    Device(Device),
+    /// Only to be looked at: what is damaged may not open as a device any more.
+    AtRest {
+        check: Box<Verification>,
+        space: Option<String>,
+    },
 }
 
 /// Whether there is a device in a folder.
@@ -37,18 +47,23 @@ pub(super) async fn perform(
     request: Request,
     screen: &mut Screen,
 ) -> Result<(), Error> {
-    if !has_device(folder) {
+    // Of a device whose key is lost there is still something to check.
+    let stored = matches!(request, Request::Verify(_)) && folder.join("store").exists();
+    if !has_device(folder) && !stored {
         return Err(Error::NoDevice { folder: folder.to_owned() });
     }
     screen.expect(&request)?;
     let mut signals = Signals::listen().map_err(|source| Error::System { source })?;
     // Only a watch has no end of its own.
     let endless = matches!(request, Request::Doc(DocRequest::Watch { .. }));
-    let reached = reach(folder, takes_a_while(&request)).await?;
-    let device = if let Reached::Here(device) = &reached { Some(device.clone()) } else { None };
+    let reached = reach(folder, &request).await?;
+    let device = match &reached {
+        Reached::Here(Opened::Device(device)) => Some(device.clone()),
+        Reached::Here(Opened::AtRest { .. }) | Reached::There(_) => None,
+    };
     let performed = async {
         match reached {
-            Reached::Here(device) => here(&device, request, screen).await,
+            Reached::Here(opened) => here(opened, request, screen).await,
             Reached::There(stream) => there(folder, stream, &request, screen).await,
         }
     };
@@ -69,33 +84,58 @@ fn takes_a_while(request: &Request) -> bool {
     matches!(request, Request::Join(_) | Request::Doc(Replay(_) | Watch { .. }))
 }
 
-async fn reach(folder: &Path, online: bool) -> Result<Reached, Error> {
-    let options = DeviceOptions { offline: !online, ..DeviceOptions::default() };
+async fn reach(folder: &Path, request: &Request) -> Result<Reached, Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Ok(stream) = UnixStream::connect(control::socket(folder)).await {
             return Ok(Reached::There(stream));
         }
-        match Device::open_with(folder, options.clone()).await {
-            Ok(device) => return Ok(Reached::Here(device)),
+        match open(folder, request).await {
+            Ok(opened) => return Ok(Reached::Here(opened)),
             // Another command has it for a moment, or a `run` that does not listen yet.
-            Err(OpenError::Folder { source: FolderError::InUse { process, .. } }) => {
-                if Instant::now() > deadline {
+            Err(error) => match in_use(&error) {
+                Some(_) if Instant::now() <= deadline => {}
+                Some(process) => {
                     let who = process
                         .map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
                     return Err(ControlError::NoAnswer { folder: folder.to_owned(), who }.into());
                 }
-            }
-            Err(error) => return Err(error.into()),
+                None => return Err(error),
+            },
         }
         sleep(PAUSE).await;
     }
 }
 
-async fn here(device: &Device, request: Request, screen: &mut Screen) -> Result<(), Error> {
+async fn open(folder: &Path, request: &Request) -> Result<Opened, Error> {
+    if let Request::Verify(Verify { space }) = request {
+        let check = Box::new(Verification::at_rest(folder).await?);
+        return Ok(Opened::AtRest { check, space: space.clone() });
+    }
+    let offline = !takes_a_while(request);
+    let options = DeviceOptions { offline, ..DeviceOptions::default() };
+    Ok(Opened::Device(Device::open_with(folder, options).await?))
+}
+
+/// The process that has the folder, if that is why it can't be opened.
+fn in_use(error: &Error) -> Option<Option<u32>> {
+    match error {
+        Error::Open { source: OpenError::Folder { source } }
+        | Error::Verify { source: VerifyError::Folder { source } } => match source {
+            FolderError::InUse { process, .. } => Some(*process),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+async fn here(opened: Opened, request: Request, screen: &mut Screen) -> Result<(), Error> {
     let (speaker, mut listener) = channel();
     let work = async move {
-        let ended = execute(device, request, &speaker).await;
+        let ended = match opened {
+            Opened::Device(device) => execute(&device, request, &speaker).await,
+            Opened::AtRest { check, space } => verify(*check, space.as_deref(), &speaker).await,
+        };
         speaker.finish(ended).await;
         Ok(())
     };

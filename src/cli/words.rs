@@ -3,6 +3,8 @@
 mod change;
 mod member;
 mod status;
+mod verify;
+mod why;
 
 use owo_colors::{OwoColorize, Stream};
 
@@ -51,6 +53,10 @@ pub(super) fn words(report: &Report) -> String {
         Report::Change(change) => change::line(change),
         Report::Missed => "more changed than could be followed".to_owned(),
         Report::Status(status) => status::words(status),
+        Report::Authors(authors) => why::authors(authors),
+        Report::Trace(trace) => why::trace(trace),
+        Report::Finding(finding) => verify::finding(finding),
+        Report::Verified(verified) => verify::verified(verified),
         Report::Left => "left".to_owned(),
     }
 }

@@ -10,3 +10,5 @@ mod members;
 mod person;
 mod roles;
 mod speaking;
+mod verifying;
+mod why;
