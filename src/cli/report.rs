@@ -28,8 +28,8 @@ pub(super) enum Report {
     Missed,
     Status(Status),
     Authors(Authors),
-    Trace(Trace),
-    Finding(Finding),
+    Trace(Box<Trace>),
+    Finding(Box<Finding>),
     Verified(Verified),
     Left,
 }

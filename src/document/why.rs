@@ -89,7 +89,7 @@ impl Trace {
     /// or, where their clock was behind, the first.
     pub fn leave(&self) -> Option<&Turn> {
         let counting = || self.history.iter().filter(|turn| turn.counts);
-        let before = counting().filter(|turn| turn.at <= self.origin.time).next_back();
+        let before = counting().rfind(|turn| turn.at <= self.origin.time);
         before.or_else(|| counting().next())
     }
 }

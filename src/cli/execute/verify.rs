@@ -27,7 +27,7 @@ pub(in crate::cli) async fn verify(
     while let Some(found) = check.next().await? {
         count += found.len() as u64;
         for finding in found {
-            speaker.report(Report::Finding(report(finding, &names))).await;
+            speaker.report(Report::Finding(Box::new(report(finding, &names)))).await;
         }
         let (done, all) = check.progress();
         if all > FEW {

@@ -13,7 +13,7 @@ pub(super) async fn why(device: &Device, request: Why, speaker: &Speaker) -> Res
     let document = find::document(device, &request.document).await?;
     let me = device.id();
     let report = match request.at {
-        Some(at) => Report::Trace(trace(&document, request.root, at, me).await?),
+        Some(at) => Report::Trace(Box::new(trace(&document, request.root, at, me).await?)),
         None => Report::Authors(authors(&document, me).await?),
     };
     speaker.report(report).await;
