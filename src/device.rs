@@ -282,6 +282,14 @@ impl Device {
         Space::new(id, self.clone())
     }
 
+    /// Looks at the store, once it holds all that was taken in so far.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Store<SledEngine>) -> T + Send + 'static,
+    ) -> Result<T, EngineGone> {
+        self.ask(|reply| Request::Look(Box::new(move |store| _ = reply.send(look(store))))).await
+    }
+
     /// Asks the engine something.
     pub(crate) async fn ask<T>(
         &self,

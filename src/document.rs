@@ -2,10 +2,11 @@
 
 mod branch;
 mod changes;
+mod why;
 
 use std::sync::Arc;
 
-use driftline_core::id::{ChainId, DocumentId};
+use driftline_core::id::{ChainId, DocumentId, SpaceId};
 use thiserror::Error;
 use yrs::{
     ArrayRef, MapRef, ReadTxn, TextRef, Transact, Transaction, TransactionMut, XmlFragmentRef,
@@ -16,6 +17,7 @@ use crate::engine::{Access, EngineGone, Handle, Request};
 
 pub use branch::Branch;
 pub use changes::{Change, Changes, Entries};
+pub use why::{Author, Trace, WhyError};
 
 /// An open Yjs document. Handles are cheap to clone; when the last is dropped, the document is closed.
 ///
@@ -177,6 +179,10 @@ impl Document {
     /// The whole document as one Yjs update, v1: what any Yjs client can load.
     pub fn state(&self) -> Vec<u8> {
         self.read(|txn| txn.encode_state_as_update_v1(&yrs::StateVector::default()))
+    }
+
+    pub(crate) fn space(&self) -> SpaceId {
+        self.handle.replica.space
     }
 
     fn may_edit(&self) -> Result<(), EditError> {

@@ -30,12 +30,14 @@ mod document;
 mod engine;
 mod space;
 pub mod trace;
+mod verify;
 
 pub use device::{
     CloseError, Connection, Device, DeviceOptions, JoinError, ListenError, OpenError,
 };
 pub use document::{
-    Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError,
+    Author, Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError, Trace,
+    WhyError,
 };
 pub use engine::EngineGone;
 pub use space::{
@@ -43,22 +45,28 @@ pub use space::{
     GovernError, Invitation, InviteError, Members, News, Outcome, Space, SubmitError, Submitted,
     View, Views, Watch,
 };
+pub use verify::{Verification, VerifyError};
 
+pub use driftline_core::audit::Place;
 pub use driftline_core::command;
 pub use driftline_core::command::{
     Command, CommandId, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
 };
+pub use driftline_core::document::provenance::{Contribution, Origin};
 pub use driftline_core::document::{ApplyError, BadName};
-pub use driftline_core::id::{ChainId, DeviceId, DocumentId, ParseIdError, SpaceId};
+pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};
 pub use driftline_core::record;
 pub use driftline_core::record::{Field, Policies, Policy, Record};
 pub use driftline_core::roster::{
-    Former, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
+    Former, Leave, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
+    Turn,
 };
 pub use driftline_core::space::{
     DocumentStatus, NotPermitted, PeerState, PeerStatus, Refusal, SpaceStatus, Standing,
 };
 pub use driftline_net::{Limits, Traffic, Transport};
-pub use driftline_storage::{BadPassphrase, Folder, FolderError, KeyFile, Passphrase, StoreError};
+pub use driftline_storage::{
+    BadPassphrase, Fault, Finding, Folder, FolderError, KeyFile, Passphrase, StoreError, Tally,
+};
 pub use libp2p::Multiaddr;
 pub use yrs;

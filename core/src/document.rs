@@ -3,7 +3,9 @@
 pub mod check;
 pub mod mend;
 mod merge;
+mod normal;
 mod open;
+pub mod provenance;
 
 use bincode::{Decode, Encode};
 use thiserror::Error;
@@ -12,6 +14,7 @@ use crate::codec;
 use crate::id::{DocumentId, Hash, SpaceId};
 
 pub use merge::{Merged, merged, stretches};
+pub use normal::Normal;
 pub use open::{ApplyError, OpenDocument};
 
 /// The longest name of a document, in bytes.

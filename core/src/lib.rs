@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, draws randomness, blocks or does IO. [`space::Space`] takes events and
 //! answers with effects; the engine loop performs them on a device, the simulator in a test.
 
+pub mod audit;
 pub mod clock;
 pub mod codec;
 pub mod command;

@@ -6,6 +6,7 @@
 mod entry;
 mod evidence;
 mod fold;
+mod history;
 mod members;
 mod ticket;
 
@@ -20,6 +21,7 @@ use crate::identity::{BadSignature, DeviceKey, Signature};
 
 pub use entry::{Act, ParseRankError, Rank, RosterEntry};
 pub use fold::{Former, Member};
+pub use history::{Leave, Turn};
 pub use members::{Reach, Roster};
 pub use ticket::{Certificate, Invitation, JoinRequest, ParseTicketError, Ticket};
 

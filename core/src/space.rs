@@ -48,6 +48,7 @@ pub use effect::{
     Arrival, ChainRecord, ChainState, Change, Effect, Notice, PeerFault, Position, SpaceRecord,
 };
 pub use event::Event;
+pub(crate) use intake::MAX_ROSTER_ENTRY_BYTES;
 pub use joining::{Joining, Outcome};
 pub use membership::NotPermitted;
 pub use message::{Refusal, TAG_BYTES, Tag, VERSION, tag, tag_of};

@@ -6,6 +6,7 @@ use driftline_core::document::Label;
 use driftline_core::id::DocumentId;
 use driftline_core::log::Frontier;
 use driftline_core::space::{PeerState, Space, roster_document};
+use driftline_storage::Audit;
 
 use crate::app::{Document, Editor};
 use crate::clock::SECOND;
@@ -23,6 +24,7 @@ impl World {
     /// Heals the world, lets it settle and checks that nothing is lost, nothing differs and nobody talks
     /// any more. Gives what is wrong, if anything is.
     pub fn verdict(&mut self) -> Vec<String> {
+        self.check_disks();
         self.heal();
         if !self.run_until(MOST, |world| world.agreement().is_ok()) {
             let differs = self.agreement().err().unwrap_or_default();
@@ -35,6 +37,7 @@ impl World {
             self.check_ledger();
         }
         self.check_content();
+        self.check_disks();
         std::mem::take(&mut self.wrongs)
     }
 
@@ -173,6 +176,29 @@ impl World {
             }
             if shown.len() > 1 {
                 self.wrong(format_args!("{} differs: {shown:#?}", label.name()));
+            }
+        }
+    }
+
+    /// Whether everything that devices have stored is sound: at any moment, and not only when all is well.
+    fn check_disks(&mut self) {
+        for who in 0..self.devices.len() {
+            let device = &self.devices[who];
+            let Some(process) = &device.process else { continue };
+            let mut audit = Audit::new(Some(device.id()));
+            let done = loop {
+                match audit.step(&process.store) {
+                    Ok(true) => {}
+                    Ok(false) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            let findings = audit.take_findings();
+            for finding in findings {
+                self.wrong(format_args!("device {who} has stored {finding:?}"));
+            }
+            if let Err(error) = done {
+                self.wrong(format_args!("device {who} can't read its disk: {error}"));
             }
         }
     }

@@ -9,7 +9,7 @@ use driftline::trace::TraceError;
 use driftline::{
     CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, FolderError,
     GovernError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, ReachError,
-    SpaceId, SubmitError,
+    SpaceId, SubmitError, VerifyError, WhyError,
 };
 use thiserror::Error;
 
@@ -90,6 +90,22 @@ pub(super) enum Error {
         #[from]
         source: ReplayError,
     },
+    #[error(transparent)]
+    Why {
+        #[from]
+        source: WhyError,
+    },
+    #[error("the root “{root}” is no text, so nothing has a position in it")]
+    NoText { root: String },
+    #[error(transparent)]
+    Verify {
+        #[from]
+        source: VerifyError,
+    },
+    #[error(
+        "what is stored here is not sound: keep a copy of the folder as it is. A device that joins anew gets what other members have"
+    )]
+    Unsound,
     #[error("the document can't be followed")]
     Follow { source: driftline::ApplyError },
     #[error("can't write to {to}")]

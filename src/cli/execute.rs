@@ -11,13 +11,17 @@ mod record;
 mod replay;
 mod space;
 mod status;
+mod verify;
 mod watch;
+mod why;
 
-use driftline::Device;
+use driftline::{Device, Verification};
 
 use super::error::Error;
 use super::output::Speaker;
 use super::request::{DocRequest, Request, SpaceRequest};
+
+pub(super) use verify::verify;
 
 /// Carries out a command, in whichever process has the device. Dropping the future gives it up.
 pub(super) async fn execute(
@@ -40,6 +44,11 @@ pub(super) async fn execute(
             command::verdicts(device, &space, follow, speaker).await
         }
         Request::Cancel { command } => command::cancel(device, command, speaker).await,
+        Request::Why(request) => why::why(device, request, speaker).await,
+        Request::Verify(request) => {
+            let check = Verification::running(device);
+            verify(check, request.space.as_deref(), speaker).await
+        }
         Request::Doc(request) => doc(device, request, speaker).await,
     }
 }

@@ -29,6 +29,11 @@ impl Failure {
         failure
     }
 
+    /// The error, and its causes.
+    pub(super) fn into_words(self) -> (String, Vec<String>) {
+        (self.error, self.because)
+    }
+
     fn said(&self) -> &str {
         self.because.last().unwrap_or(&self.error)
     }

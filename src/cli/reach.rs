@@ -4,15 +4,17 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use driftline::{Device, DeviceOptions, FolderError, OpenError};
+use driftline::{
+    Device, DeviceOptions, FolderError, OpenError, Passphrase, Verification, VerifyError,
+};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
 use super::control::{self, Answer};
 use super::error::{ControlError, Error};
-use super::execute::execute;
+use super::execute::{execute, verify};
 use super::output::channel;
-use super::request::{DocRequest, Request};
+use super::request::{DocRequest, Request, Verify};
 use super::screen::Screen;
 use super::secrets::Secrets;
 use super::signals::Signals;
@@ -22,8 +24,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 
 enum Reached {
-    Here(Device),
+    Here(Opened),
     There(UnixStream),
+}
+
+/// A folder that this process has.
+enum Opened {
+    Device(Device),
+    /// Only to be looked at: what is damaged may not open as a device any more.
+    AtRest {
+        check: Box<Verification>,
+        space: Option<String>,
+    },
 }
 
 /// Whether there is a device in a folder.
@@ -38,28 +50,33 @@ pub(super) async fn perform(
     secrets: &Secrets,
     screen: &mut Screen,
 ) -> Result<(), Error> {
-    if !has_device(folder) {
+    // Of a device whose key is lost there is still something to check.
+    let stored = matches!(request, Request::Verify(_)) && folder.join("store").exists();
+    if !has_device(folder) && !stored {
         return Err(Error::NoDevice { folder: folder.to_owned() });
     }
     screen.expect(&request)?;
     let neighbour = knock(folder).await;
     // Before signals are heard here, so that Ctrl-C ends the asking.
-    let passphrase = if neighbour.is_some() { None } else { secrets.to_open(folder)? };
+    let passphrase = match (&neighbour, &request) {
+        // What is only looked at is looked at without the key.
+        (Some(_), _) | (None, Request::Verify(_)) => None,
+        (None, _) => secrets.to_open(folder)?,
+    };
     let mut signals = Signals::listen().map_err(|source| Error::System { source })?;
     // Only a watch has no end of its own.
     let endless = matches!(request, Request::Doc(DocRequest::Watch { .. }));
-    let offline = !takes_a_while(&request);
     let reached = match neighbour {
         Some(stream) => Reached::There(stream),
-        None => {
-            let options = DeviceOptions { offline, passphrase, ..DeviceOptions::default() };
-            reach(folder, options).await?
-        }
+        None => reach(folder, &request, passphrase).await?,
     };
-    let device = if let Reached::Here(device) = &reached { Some(device.clone()) } else { None };
+    let device = match &reached {
+        Reached::Here(Opened::Device(device)) => Some(device.clone()),
+        Reached::Here(Opened::AtRest { .. }) | Reached::There(_) => None,
+    };
     let performed = async {
         match reached {
-            Reached::Here(device) => here(&device, request, screen).await,
+            Reached::Here(opened) => here(opened, request, screen).await,
             Reached::There(stream) => there(folder, stream, &request, screen).await,
         }
     };
@@ -85,32 +102,66 @@ async fn knock(folder: &Path) -> Option<UnixStream> {
     UnixStream::connect(control::socket(folder)).await.ok()
 }
 
-async fn reach(folder: &Path, options: DeviceOptions) -> Result<Reached, Error> {
+async fn reach(
+    folder: &Path,
+    request: &Request,
+    passphrase: Option<Passphrase>,
+) -> Result<Reached, Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(stream) = knock(folder).await {
             return Ok(Reached::There(stream));
         }
-        match Device::open_with(folder, options.clone()).await {
-            Ok(device) => return Ok(Reached::Here(device)),
+        match open(folder, request, passphrase.clone()).await {
+            Ok(opened) => return Ok(Reached::Here(opened)),
             // Another command has it for a moment, or a `run` that does not listen yet.
-            Err(OpenError::Folder { source: FolderError::InUse { process, .. } }) => {
-                if Instant::now() > deadline {
+            Err(error) => match in_use(&error) {
+                Some(_) if Instant::now() <= deadline => {}
+                Some(process) => {
                     let who = process
                         .map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
                     return Err(ControlError::NoAnswer { folder: folder.to_owned(), who }.into());
                 }
-            }
-            Err(error) => return Err(error.into()),
+                None => return Err(error),
+            },
         }
         sleep(PAUSE).await;
     }
 }
 
-async fn here(device: &Device, request: Request, screen: &mut Screen) -> Result<(), Error> {
+async fn open(
+    folder: &Path,
+    request: &Request,
+    passphrase: Option<Passphrase>,
+) -> Result<Opened, Error> {
+    if let Request::Verify(Verify { space }) = request {
+        let check = Box::new(Verification::at_rest(folder).await?);
+        return Ok(Opened::AtRest { check, space: space.clone() });
+    }
+    let offline = !takes_a_while(request);
+    let options = DeviceOptions { offline, passphrase, ..DeviceOptions::default() };
+    Ok(Opened::Device(Device::open_with(folder, options).await?))
+}
+
+/// The process that has the folder, if that is why it can't be opened.
+fn in_use(error: &Error) -> Option<Option<u32>> {
+    match error {
+        Error::Open { source: OpenError::Folder { source } }
+        | Error::Verify { source: VerifyError::Folder { source } } => match source {
+            FolderError::InUse { process, .. } => Some(*process),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+async fn here(opened: Opened, request: Request, screen: &mut Screen) -> Result<(), Error> {
     let (speaker, mut listener) = channel();
     let work = async move {
-        let ended = execute(device, request, &speaker).await;
+        let ended = match opened {
+            Opened::Device(device) => execute(&device, request, &speaker).await,
+            Opened::AtRest { check, space } => verify(*check, space.as_deref(), &speaker).await,
+        };
         speaker.finish(ended).await;
         Ok(())
     };

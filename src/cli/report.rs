@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use driftline::{CommandId, DeviceId, DocumentId, Rank, Role, SpaceId};
+use driftline::{ChainId, CommandId, DeviceId, DocumentId, Hash, Rank, Role, SpaceId};
 use serde::{Deserialize, Serialize};
 
 /// One answer, or a part of it.
@@ -37,6 +37,10 @@ pub(super) enum Report {
     Answer(Answer),
     Cancelled { command: CommandId },
     Status(Status),
+    Authors(Authors),
+    Trace(Box<Trace>),
+    Finding(Box<Finding>),
+    Verified(Verified),
     Left,
 }
 
@@ -90,6 +94,121 @@ pub(super) struct Answer {
     pub(super) at: u64,
     /// The verdict or the revision, with what belongs to it.
     pub(super) outcome: serde_json::Value,
+}
+
+/// Who wrote a document.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Authors {
+    pub(super) document: DocumentId,
+    pub(super) authors: Vec<Author>,
+}
+
+/// Somebody who wrote in a document. Times are in milliseconds since 1970, by the author's clock.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Author {
+    pub(super) device: DeviceId,
+    pub(super) you: bool,
+    pub(super) entries: u64,
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// How many UTF-16 units that they typed stand in the document now.
+    pub(super) stands: u64,
+    /// What they are now; nothing if they are no member any more.
+    pub(super) role: Option<Role>,
+    pub(super) history: Vec<Turn>,
+}
+
+/// Something that was done about a member's standing.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Turn {
+    pub(super) what: Leave,
+    pub(super) by: DeviceId,
+    /// Milliseconds since 1970, by that one's clock.
+    pub(super) at: u64,
+    /// Whether it counts, by all that is known.
+    pub(super) counts: bool,
+    pub(super) role: Option<Role>,
+    pub(super) rank: Option<Rank>,
+    /// Who issued the ticket, and the public half of its key.
+    pub(super) issuer: Option<DeviceId>,
+    pub(super) ticket: Option<DeviceId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Leave {
+    Began,
+    Admitted,
+    Appointed,
+    Removed,
+}
+
+/// Where a place in a document comes from.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Trace {
+    pub(super) document: DocumentId,
+    pub(super) root: String,
+    pub(super) at: u32,
+    pub(super) character: Option<char>,
+    pub(super) origin: Origin,
+    /// What its author saw to the left and to the right of it.
+    pub(super) left: Option<Origin>,
+    pub(super) right: Option<Origin>,
+    /// What its author had seen at least: of each chain the last entry.
+    pub(super) seen: Vec<Seen>,
+    /// The act by whose leave it was written.
+    pub(super) leave: Option<Turn>,
+    pub(super) history: Vec<Turn>,
+}
+
+/// An entry.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Origin {
+    pub(super) author: DeviceId,
+    pub(super) you: bool,
+    pub(super) chain: ChainId,
+    pub(super) entry: u64,
+    pub(super) hash: Hash,
+    /// Milliseconds since 1970, by its author's clock.
+    pub(super) time: u64,
+    /// Whether it brought back what was there before.
+    pub(super) mends: bool,
+    /// The entry whose signature vouches for it.
+    pub(super) signed_with: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Seen {
+    pub(super) device: DeviceId,
+    pub(super) chain: ChainId,
+    pub(super) entry: u64,
+}
+
+/// Something that is wrong with what is stored.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Finding {
+    pub(super) space: Option<SpaceId>,
+    pub(super) space_name: Option<String>,
+    pub(super) document: Option<DocumentId>,
+    /// Empty for the roster.
+    pub(super) document_name: Option<String>,
+    pub(super) chain: Option<ChainId>,
+    /// The number of the entry on its chain, from 1.
+    pub(super) entry: Option<u64>,
+    /// What is wrong, in a word.
+    pub(super) fault: String,
+    pub(super) what: String,
+    pub(super) because: Vec<String>,
+}
+
+/// What was checked.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Verified {
+    pub(super) spaces: u64,
+    pub(super) documents: u64,
+    pub(super) entries: u64,
+    pub(super) bytes: u64,
+    pub(super) findings: u64,
 }
 
 /// A device that stays online; also what a ready-file holds.

@@ -57,6 +57,25 @@ pub(super) enum Request {
     },
     /// How it stands: peers, and how far each document got
     Status(Status),
+    /// Checks every byte at rest: hashes, signatures, members, updates; ends with 1 if anything is wrong
+    #[command(
+        long_about = "Checks every byte that this device has at rest, and says what is wrong, and where:\n\n\
+        - each row against its checksum\n\
+        - each chain from its head to its end: numbers, hashes, signatures, and every update from end to end\n\
+        - whether each author was let in, and where chains were cut off\n\
+        - each folded document against its log\n\
+        - the device's key\n\n\
+        Nothing is changed. It ends with 1 if anything is wrong."
+    )]
+    Verify(Verify),
+    /// Who wrote a document, or one place in it: when, on what they had seen, and by whose leave
+    #[command(
+        long_about = "Who wrote a document, or with --at one place in it: when, on what they had seen, and by \
+        whose leave.\n\n\
+        Times are what the authors' own clocks said. What somebody had seen is what their edits lean on, so they had \
+        seen at least that."
+    )]
+    Why(Why),
 }
 
 #[derive(Subcommand, Serialize, Deserialize)]
@@ -269,6 +288,25 @@ pub(super) struct Submit {
     /// Wait for the verdict, but not longer than this: 90s, 30m, 12h, 7d or 2w
     #[arg(long, value_name = "SPAN", value_parser = parse::span, env = "DRIFTLINE_WAIT")]
     pub(super) wait: Option<Duration>,
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Verify {
+    /// One space alone: its name, its id, or how the id begins
+    pub(super) space: Option<String>,
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Why {
+    /// SPACE/NAME: split at the first slash
+    #[arg(value_name = "SPACE/NAME")]
+    pub(super) document: DocumentPath,
+    /// A position in the text, counted in UTF-16 code units: who typed the character that stands there
+    #[arg(long, value_name = "POS", env = "DRIFTLINE_AT")]
+    pub(super) at: Option<u32>,
+    /// Which root the position is in
+    #[arg(long, default_value = "body", env = "DRIFTLINE_ROOT")]
+    pub(super) root: String,
 }
 
 #[derive(Args, Serialize, Deserialize)]

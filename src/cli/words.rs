@@ -4,6 +4,8 @@ mod change;
 mod command;
 mod member;
 mod status;
+mod verify;
+mod why;
 
 use owo_colors::{OwoColorize, Stream};
 
@@ -71,6 +73,10 @@ pub(super) fn words(report: &Report) -> String {
         Report::Answer(answer) => command::answer(answer),
         Report::Cancelled { command } => format!("taken back: {command}"),
         Report::Status(status) => status::words(status),
+        Report::Authors(authors) => why::authors(authors),
+        Report::Trace(trace) => why::trace(trace),
+        Report::Finding(finding) => verify::finding(finding),
+        Report::Verified(verified) => verify::verified(verified),
         Report::Left => "left".to_owned(),
     }
 }

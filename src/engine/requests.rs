@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
-use driftline_core::roster::{self, Former, Genesis, Rank, Reach, Role, Ticket};
+use driftline_core::roster::{self, Former, Genesis, Rank, Reach, Role, Roster, Ticket};
 use driftline_core::space::{
     Authorship, Event, Joining, NotAWriter, NotPermitted, Outcome, Refusal, Space, SpaceStatus,
 };
-use driftline_storage::{Record, Snapshot};
+use driftline_storage::{Record, SledEngine, Snapshot, Store};
 use tokio::sync::{oneshot, watch};
 
 use super::commands::Asking;
@@ -38,7 +38,12 @@ pub(crate) enum Request {
     Status { space: SpaceId, reply: Reply<Option<SpaceStatus>> },
     Connections { reply: Reply<Vec<Connection>> },
     News { space: SpaceId, reply: Reply<Option<watch::Receiver<u64>>> },
+    Roster { space: SpaceId, reply: Reply<Option<Roster>> },
+    Look(Look),
 }
+
+/// Something that reads the store, and answers by itself.
+pub(crate) type Look = Box<dyn FnOnce(&Store<SledEngine>) + Send>;
 
 /// Something to be done to the roster.
 pub(crate) enum Deed {
@@ -109,6 +114,21 @@ impl Engine {
             Request::News { space, reply } => {
                 _ = reply.send(self.spaces.get(&space).map(|slot| slot.news.subscribe()));
             }
+            Request::Roster { space, reply } => {
+                _ = reply.send(self.spaces.get(&space).map(|slot| slot.space.roster().clone()));
+            }
+            Request::Look(look) => self.look(look),
+        }
+    }
+
+    /// Has the pool look at the store, when everything taken in so far is there.
+    fn look(&mut self, look: Look) {
+        for space in self.spaces.keys().copied().collect::<Vec<_>>() {
+            self.seal(space);
+        }
+        let pool = self.pool.clone();
+        if self.writer.after(Box::new(move |_: &_| pool.run(look))).is_err() {
+            tracing::warn!("the store was to be looked at while it was closing");
         }
     }
 

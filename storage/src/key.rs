@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use driftline_core::audit::Place;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, SpaceId};
 
 /// What a row holds: the first byte of its key.
@@ -77,6 +78,11 @@ impl RowKey {
         vec![kind as u8]..vec![kind as u8 + 1]
     }
 
+    /// All keys that no row has.
+    pub(crate) fn of_no_kind() -> Range<Vec<u8>> {
+        vec![Kind::Setting as u8 + 1]..vec![0xff; 128]
+    }
+
     /// The keys of all rows of a kind that begin with an id.
     pub(crate) fn all_of(kind: Kind, id: &[u8; 32]) -> Range<Vec<u8>> {
         let start = Self::of(kind, &[id]).0;
@@ -93,6 +99,31 @@ impl RowKey {
     pub(crate) fn split(stored: &[u8]) -> Option<(Self, u32)> {
         let (row, part) = stored.split_last_chunk::<4>()?;
         Some((Self(row.to_vec()), u32::from_be_bytes(*part)))
+    }
+
+    /// A stored key that is none of ours.
+    pub(crate) fn raw(stored: &[u8]) -> Self {
+        Self(stored.to_vec())
+    }
+
+    /// Where in a space it belongs, as far as the key tells. A log's rows do not name the space.
+    pub(crate) fn place(&self) -> Place {
+        let (one, two) = (self.id(0), self.id(1));
+        let document = || Place { document: Some(DocumentId(one)), ..Place::default() };
+        let chain = || Place { chain: Some(ChainId(two)), ..document() };
+        match self.0.first() {
+            Some(2 | 8 | 9) => Place::of_space(SpaceId(one)),
+            Some(3) => Place::of_document(SpaceId(one), DocumentId(two)),
+            Some(4 | 5) => chain(),
+            Some(6) => Place { entry: Some(self.first()), ..chain() },
+            Some(7) => document(),
+            _ => Place::default(),
+        }
+    }
+
+    /// The stored keys of all its parts.
+    pub(crate) fn all_parts(&self) -> Range<Vec<u8>> {
+        self.part(0)..[&self.part(u32::MAX)[..], &[0]].concat()
     }
 
     /// The stored key of a part of the row.

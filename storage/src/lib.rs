@@ -49,5 +49,5 @@ pub use key::RowKey;
 pub use life::Life;
 pub use record::{Record, Snapshot};
 pub use row::{Damage, PART_BYTES};
-pub use store::{DocumentLog, FORMAT, Reading, Store, StoreError};
+pub use store::{Audit, DocumentLog, FORMAT, Fault, Finding, Reading, Store, StoreError, Tally};
 pub use writer::{Job, MAX_WAITING_BYTES, Progress, WriteNumber, Writer};

@@ -4,7 +4,7 @@
 //! closed cleanly, and is opened after the machine was restarted, can't know what it has told others and
 //! lost since. It says so by drawing a new incarnation.
 
-use driftline_core::codec;
+use driftline_core::codec::{self, CodecError};
 
 use crate::engine::{Batch, Engine};
 use crate::key::RowKey;
@@ -40,9 +40,12 @@ impl LifeRow {
     pub(crate) fn read<E: Engine>(engine: &E) -> Result<Option<Self>, StoreError> {
         let key = RowKey::life();
         let Some(value) = row::get(engine, &key)? else { return Ok(None) };
-        let decoded = codec::decode::<([u8; 16], Option<String>, bool)>(&value);
-        let (incarnation, boot, closed) = decoded.map_err(Damage::of_format(&key))?;
-        Ok(Some(Self { incarnation, boot, closed }))
+        Ok(Some(Self::decode(&value).map_err(Damage::of_format(&key))?))
+    }
+
+    pub(crate) fn decode(value: &[u8]) -> Result<Self, CodecError> {
+        let (incarnation, boot, closed) = codec::decode(value)?;
+        Ok(Self { incarnation, boot, closed })
     }
 
     pub(crate) fn put(&self, batch: &mut Batch) {

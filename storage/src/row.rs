@@ -140,14 +140,15 @@ impl Rows<'_> {
 
 /// Checks a stored part: how many follow it, and its bytes.
 fn open<'a>(row: &RowKey, key: &[u8], stored: &'a [u8]) -> Result<(u32, &'a [u8]), StoreError> {
-    let parts = stored.split_first_chunk::<CHECKSUM_BYTES>();
-    let parts = parts.and_then(|(sum, rest)| Some((sum, rest.split_first_chunk::<4>()?)));
-    match parts {
-        Some((sum, (following, bytes))) if *sum == checksum(key, following, bytes) => {
-            Ok((u32::from_be_bytes(*following), bytes))
-        }
-        _ => Err(Damage::Changed.to(row)),
-    }
+    check(key, stored).ok_or_else(|| Damage::Changed.to(row))
+}
+
+/// The same; nothing if its bytes have changed.
+pub(crate) fn check<'a>(key: &[u8], stored: &'a [u8]) -> Option<(u32, &'a [u8])> {
+    let (sum, rest) = stored.split_first_chunk::<CHECKSUM_BYTES>()?;
+    let (following, bytes) = rest.split_first_chunk::<4>()?;
+    let unchanged = *sum == checksum(key, following, bytes);
+    unchanged.then(|| (u32::from_be_bytes(*following), bytes))
 }
 
 /// How many parts follow a stored one.

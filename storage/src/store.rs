@@ -1,5 +1,6 @@
 //! A device's records in a database.
 
+mod audit;
 mod load;
 mod read;
 
@@ -15,6 +16,7 @@ use crate::life::{Life, LifeRow};
 use crate::record::Record;
 use crate::row::{self, Damage};
 
+pub use audit::{Audit, Fault, Finding, Tally};
 pub use read::{DocumentLog, Reading};
 
 /// The version of the layout that this code writes. It reads no other.
@@ -62,6 +64,9 @@ pub enum StoreError {
     /// It was closed.
     #[error("the store is closed")]
     Closed,
+    /// It was opened to be looked at.
+    #[error("the store was opened for reading alone")]
+    ReadOnly,
 }
 
 #[derive(Debug)]
@@ -69,6 +74,7 @@ enum Standing {
     Open,
     Broken(Arc<StoreError>),
     Closed,
+    ReadOnly,
 }
 
 /// One device's records in a database: spaces, documents, chains, segments, and what goes with them.
@@ -258,6 +264,7 @@ impl Standing {
             Self::Open => Ok(()),
             Self::Broken(cause) => Err(StoreError::Broken { cause: Arc::clone(cause) }),
             Self::Closed => Err(StoreError::Closed),
+            Self::ReadOnly => Err(StoreError::ReadOnly),
         }
     }
 

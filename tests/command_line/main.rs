@@ -13,3 +13,5 @@ mod person;
 mod protecting;
 mod roles;
 mod speaking;
+mod verifying;
+mod why;

@@ -90,14 +90,16 @@ pub(super) fn fold(
     deeds: &[Deed],
     past_of: &dyn Fn(&Frontier) -> Option<Past>,
 ) -> Outcome {
-    let mut court = Court::new(genesis, deeds, past_of);
-    let strong = court.strong_in_force();
-    // What closes a ticket reaches admissions that did not know of it, so it has to be known which of these count.
-    court.judge(&strong, true);
-    let closings = court.closings();
-    court.closings = closings;
-    court.judge(&strong, true);
-    court.outcome()
+    Court::judged(genesis, deeds, past_of).outcome()
+}
+
+/// Which of the deeds count, each in its place.
+pub(super) fn counting(
+    genesis: &Genesis,
+    deeds: &[Deed],
+    past_of: &dyn Fn(&Frontier) -> Option<Past>,
+) -> Vec<bool> {
+    Court::judged(genesis, deeds, past_of).counts
 }
 
 /// The deeds while they are judged.
@@ -125,6 +127,21 @@ impl<'a> Court<'a> {
         }
         let counts = vec![false; deeds.len()];
         Self { genesis, deeds, past_of, about, counts, closings: Vec::new() }
+    }
+
+    /// The court when it has judged.
+    fn judged(
+        genesis: &'a Genesis,
+        deeds: &'a [Deed],
+        past_of: &'a dyn Fn(&Frontier) -> Option<Past>,
+    ) -> Self {
+        let mut court = Self::new(genesis, deeds, past_of);
+        let strong = court.strong_in_force();
+        // What closes a ticket reaches admissions that did not know of it, so it has to be known which of these count.
+        court.judge(&strong, true);
+        court.closings = court.closings();
+        court.judge(&strong, true);
+        court
     }
 
     /// Judges all deeds in their order. The `strong` ones strike also at what is concurrent with them; if they are

@@ -2,7 +2,7 @@
 
 use super::entry::RosterEntry;
 use super::evidence::Evidence;
-use super::fold::{Deed, Former, Member, Outcome, fold};
+use super::fold::{Deed, Former, Member, Outcome, counting, fold};
 use super::{Act, Genesis, JoinRequest};
 use crate::clock::WallTime;
 use crate::document::Label;
@@ -170,6 +170,12 @@ impl Roster {
                 subject && (admin || leaves)
             }
         }
+    }
+
+    /// All deeds, and whether they count.
+    pub(super) fn judged(&self) -> impl Iterator<Item = (&Deed, bool)> {
+        let (deeds, past_of) = (self.evidence.deeds(), |seen: &_| self.evidence.past_of(seen));
+        deeds.iter().zip(counting(&self.genesis, deeds, &past_of))
     }
 
     #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::roster::Reach;
 const MAX_REFUSED: usize = 1024;
 
 /// The largest entry of the roster's log, in bytes: a removal names the ends of up to 14,000 chains.
-pub(super) const MAX_ROSTER_ENTRY_BYTES: usize = 1 << 20;
+pub(crate) const MAX_ROSTER_ENTRY_BYTES: usize = 1 << 20;
 
 /// Foreign segments that passed every check but the signature's, by chain; those of one chain all from
 /// one peer.

@@ -8,12 +8,21 @@ use crate::cli::request::DocumentPath;
 /// The space of that id or name, or the only one whose id begins so.
 pub(super) async fn space(device: &Device, name: &str) -> Result<Space, Error> {
     let known = device.spaces().await?;
+    let names: Vec<_> = known.iter().map(|(space, name)| (space.id(), name.clone())).collect();
+    let id = among(&names, name)?;
+    // It was among them a moment ago.
+    let found = known.into_iter().find(|(space, _)| space.id() == id).map(|(space, _)| space);
+    found.ok_or_else(|| NameError::NoSpaces.into())
+}
+
+/// The same among these spaces and their names.
+pub(super) fn among(known: &[(SpaceId, String)], name: &str) -> Result<SpaceId, NameError> {
     if known.is_empty() {
-        return Err(NameError::NoSpaces.into());
+        return Err(NameError::NoSpaces);
     }
     let id = name.to_ascii_lowercase();
     let pick = |matches: &dyn Fn(&SpaceId, &str) -> bool| -> Vec<_> {
-        known.iter().filter(|(space, called)| matches(&space.id(), called)).collect()
+        known.iter().filter(|(space, called)| matches(space, called)).collect()
     };
     // An exact name goes before the beginning of an id.
     let mut found = pick(&|_, called| called == name);
@@ -21,14 +30,14 @@ pub(super) async fn space(device: &Device, name: &str) -> Result<Space, Error> {
         found = pick(&|space, _| !id.is_empty() && space.to_string().starts_with(&id));
     }
     match found.as_slice() {
-        [(space, _)] => Ok(space.clone()),
+        [(space, _)] => Ok(*space),
         [] => {
             let known = known.iter().map(|(_, name)| format!("“{name}”")).collect();
-            Err(NameError::NoSuchSpace { name: name.to_owned(), known }.into())
+            Err(NameError::NoSuchSpace { name: name.to_owned(), known })
         }
         several => {
-            let spaces = several.iter().map(|(space, _)| space.id()).collect();
-            Err(NameError::Ambiguous { name: name.to_owned(), spaces }.into())
+            let spaces = several.iter().map(|(space, _)| *space).collect();
+            Err(NameError::Ambiguous { name: name.to_owned(), spaces })
         }
     }
 }

@@ -105,11 +105,8 @@ impl<E: Engine> Store<E> {
     pub fn snapshot(&self, document: &DocumentId) -> Result<Option<Snapshot>, StoreError> {
         let _unchanged = self.standing();
         let row = RowKey::snapshot(document);
-        let Some(mut value) = row::get(&self.engine, &row)? else { return Ok(None) };
-        let (frontier, used) =
-            codec::decode_front::<Frontier>(&value).map_err(Damage::of_format(&row))?;
-        value.drain(..used);
-        Ok(Some(Snapshot { frontier, state: value }))
+        let Some(value) = row::get(&self.engine, &row)? else { return Ok(None) };
+        decode_snapshot(&row, value).map(Some)
     }
 
     /// The value of a setting.
@@ -216,7 +213,18 @@ impl Gathered {
     }
 }
 
-fn read_segment(row: &RowKey, chain: ChainId, value: &[u8]) -> Result<Segment, StoreError> {
+pub(super) fn decode_snapshot(row: &RowKey, mut value: Vec<u8>) -> Result<Snapshot, StoreError> {
+    let (frontier, used) =
+        codec::decode_front::<Frontier>(&value).map_err(Damage::of_format(row))?;
+    value.drain(..used);
+    Ok(Snapshot { frontier, state: value })
+}
+
+pub(super) fn read_segment(
+    row: &RowKey,
+    chain: ChainId,
+    value: &[u8],
+) -> Result<Segment, StoreError> {
     let (link, body, signature): (Link, Vec<u8>, Signature) =
         codec::decode(value).map_err(Damage::of_format(row))?;
     Ok(Segment { chain, link, body, signature })

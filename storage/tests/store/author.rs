@@ -12,6 +12,8 @@ pub(crate) struct Author {
     pub(crate) key: DeviceKey,
     pub(crate) head: ChainHead,
     pub(crate) tip: Tip,
+    /// Where its Yjs client is said to stand.
+    pub(crate) clock: u32,
 }
 
 impl Author {
@@ -25,7 +27,7 @@ impl Author {
         let opened = WallTime(1_000);
         let head = ChainHead { document, device: key.id(), previous, opened, nonce: [0; 16] };
         let tip = Tip::start(head.id(), opened);
-        Self { key, head, tip }
+        Self { key, head, tip, clock: 0 }
     }
 
     pub(crate) fn chain(&self) -> ChainId {
@@ -48,8 +50,8 @@ impl Author {
         if segment.head().is_some() {
             changes.push(Change::Head(self.head.clone()));
         }
-        let record =
-            ChainRecord { tip: self.tip, clock: 0, feed: self.tip.number, state: ChainState::Open };
+        let (tip, clock, feed) = (self.tip, self.clock, self.tip.number);
+        let record = ChainRecord { tip, clock, feed, state: ChainState::Open };
         changes.push(Change::Segment { document, segment });
         changes.push(Change::Chain { document, chain: self.chain(), record });
         changes.into_iter().map(Record::from).collect()

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+mod audit;
 mod author;
 mod failing;
 mod folder;
 mod key;
 mod life;
 mod logs;
+mod memory;
 mod records;
 mod writer;
 

@@ -134,6 +134,13 @@ impl<'a> Block<'a> {
         Ok(parent)
     }
 
+    /// The characters of a block of text.
+    pub(in crate::document) fn text(&self) -> &'a str {
+        let length = self.content.iter().take_while(|byte| **byte >= 0x80).count() + 1;
+        // It was read as text, so that is what it is.
+        std::str::from_utf8(&self.content[length..]).unwrap_or_default()
+    }
+
     /// The clock behind the block.
     pub(in crate::document) fn end(&self) -> u32 {
         self.id.clock + self.len
