@@ -1,6 +1,7 @@
 //! The task that owns the libp2p swarm: it listens, dials, and begins sessions. Frames do not pass
 //! through here.
 
+mod addresses;
 mod build;
 mod connections;
 mod listening;
