@@ -18,7 +18,7 @@ use crate::row::{self, Damage};
 pub use read::{DocumentLog, Reading};
 
 /// The version of the layout that this code writes. It reads no other.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Error)]

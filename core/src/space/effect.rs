@@ -6,6 +6,7 @@ use bincode::{Decode, Encode};
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::limits::Objection;
 use super::message::Refusal;
 use crate::codec::CodecError;
 use crate::document::Label;
@@ -142,6 +143,12 @@ pub enum PeerFault {
     /// It put something into the roster that does not belong there, or is too large.
     #[error("it put something into the roster that does not belong there")]
     Roster,
+    /// It said more than it may, unasked.
+    #[error("it sent more than this device listens to")]
+    TooFast {
+        /// What it was told.
+        source: Objection,
+    },
     /// It speaks no version of the protocol that this device speaks.
     #[error(
         "it speaks protocol versions {oldest} to {newest}, and this device speaks {}",
@@ -222,6 +229,8 @@ pub struct ChainRecord {
     pub tip: Tip,
     /// Where its Yjs client stands: the clock of what it inserts next.
     pub clock: u32,
+    /// How many bytes its entries are.
+    pub bytes: u64,
     /// This store's feed number when the chain last grew.
     pub feed: u64,
     /// Whether more may be added, and by whom.

@@ -48,8 +48,13 @@ impl Author {
         if segment.head().is_some() {
             changes.push(Change::Head(self.head.clone()));
         }
-        let record =
-            ChainRecord { tip: self.tip, clock: 0, feed: self.tip.number, state: ChainState::Open };
+        let record = ChainRecord {
+            tip: self.tip,
+            clock: 0,
+            bytes: 0,
+            feed: self.tip.number,
+            state: ChainState::Open,
+        };
         changes.push(Change::Segment { document, segment });
         changes.push(Change::Chain { document, chain: self.chain(), record });
         changes.into_iter().map(Record::from).collect()
