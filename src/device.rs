@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::roster::Ticket;
+use driftline_core::space::Limits as SpaceLimits;
 use driftline_net::{Limits, Network, NetworkConfig, Traffic, Transport};
 use driftline_storage::{Folder, Life, SledEngine, Store, Writer};
 use libp2p::Multiaddr;
@@ -34,6 +35,8 @@ pub struct DeviceOptions {
     pub mdns: bool,
     /// How much of the machine peers may use.
     pub limits: Limits,
+    /// How much of what others write is kept of each space, and how fast each peer is listened to.
+    pub space_limits: SpaceLimits,
 }
 
 /// A connection to another device.
@@ -134,6 +137,7 @@ impl Device {
             network: network.clone(),
             inbox: inbox.clone(),
             reach: reach.clone(),
+            limits: options.space_limits,
         };
         let engine = Engine::load(parts, !options.offline).map_err(broken)?;
         let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use driftline_core::clock::{Now, SteadyTime, WallTime};
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::identity::DeviceKey;
-use driftline_core::space::{Effect, Event, Space};
+use driftline_core::space::{Effect, Event, Limits, Space};
 use driftline_net::Network;
 use driftline_storage::{Progress, SledEngine, Store, StoreError, Writer};
 use rand::SeedableRng;
@@ -63,6 +63,7 @@ pub(crate) struct Engine {
     writer: Writer<SledEngine>,
     network: Network,
     reach: Arc<Reach>,
+    limits: Limits,
     pool: Pool,
     workers: Vec<JoinHandle<()>>,
     spaces: BTreeMap<SpaceId, Slot>,
@@ -89,7 +90,8 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(space: Space) -> Self {
+    fn new(mut space: Space, limits: Limits) -> Self {
+        space.set_limits(limits);
         Self { space, waiters: Waiters::default(), news: watch::Sender::new(0) }
     }
 }
@@ -102,17 +104,18 @@ pub(crate) struct Parts {
     pub(crate) network: Network,
     pub(crate) inbox: Inbox,
     pub(crate) reach: Arc<Reach>,
+    pub(crate) limits: Limits,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox, reach } = parts;
+        let Parts { key, store, writer, network, inbox, reach, limits } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
             let space = Space::load(stored, key.clone(), incarnation);
-            (space.id(), Slot::new(space))
+            (space.id(), Slot::new(space, limits))
         });
         let spaces: BTreeMap<_, _> = spaces.collect();
         let peers = Peers::load(key.id(), &store, spaces.keys())?;
@@ -125,6 +128,7 @@ impl Engine {
             incarnation,
             rng: StdRng::from_rng(&mut rand::rng()),
             started: Instant::now(),
+            limits,
             pool,
             workers,
             inbox,

@@ -109,7 +109,7 @@ impl Engine {
 
     fn add_space(&mut self, space: Space, effects: super::Effects) -> SpaceId {
         let id = space.id();
-        self.spaces.insert(id, Slot::new(space));
+        self.spaces.insert(id, Slot::new(space, self.limits));
         self.perform(id, effects);
         self.peers.add_space(id);
         for peer in self.peers.connected.keys().copied().collect::<Vec<_>>() {
