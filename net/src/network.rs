@@ -111,6 +111,11 @@ impl Network {
         self.total.read()
     }
 
+    /// How many bytes wait in memory to be written, to all peers together.
+    pub fn waiting_bytes(&self) -> usize {
+        self.outboxes.waiting()
+    }
+
     /// What went over the present session with a peer, if there is one.
     pub fn session_traffic(&self, peer: &DeviceId) -> Option<Traffic> {
         self.outboxes.traffic(peer)
