@@ -138,3 +138,66 @@ impl Share {
         self.bytes = self.bytes.saturating_add(growth.bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quickcheck::quickcheck;
+
+    use super::*;
+
+    const MEMBERS: u64 = 4;
+
+    /// Takes what members bring, as far as limits let it.
+    fn taken(limits: &Limits, brought: &[(u8, u16)]) -> Holdings {
+        let mut holdings = Holdings::default();
+        for (author, bytes) in brought {
+            let author = DeviceId([author % MEMBERS as u8; 32]);
+            let growth = Growth { entries: 1, bytes: u64::from(*bytes), ..Growth::default() };
+            if holdings.excess(limits, (&author, MEMBERS), (0, 0), growth).is_none() {
+                holdings.add(author, growth);
+            }
+        }
+        holdings
+    }
+
+    fn limits() -> Limits {
+        Limits { bytes: 400_000, ..Limits::default() }
+    }
+
+    quickcheck! {
+        fn whoever_has_less_than_an_equal_share_is_not_stopped_by_the_others(
+            brought: Vec<(u8, u16)>
+        ) -> bool {
+            let equal = limits().bytes / MEMBERS;
+            let mut brought = brought;
+            brought.extend([(1, u16::MAX); 10]);
+            let holdings = taken(&limits(), &brought);
+            // Whatever the others took, there is room for this up to an equal share.
+            let share = holdings.authors.get(&DeviceId([0; 32])).copied().unwrap_or_default();
+            let growth = Growth { bytes: equal.saturating_sub(share.bytes), ..Growth::default() };
+            share.bytes > equal
+                || holdings.excess(&limits(), (&DeviceId([0; 32]), MEMBERS), (0, 0), growth).is_none()
+        }
+
+        fn a_space_grows_to_twice_its_limit_at_the_most(brought: Vec<(u8, u16)>) -> bool {
+            let holdings = taken(&limits(), &brought.repeat(20));
+            holdings.all.bytes <= 2 * limits().bytes
+        }
+    }
+
+    #[test]
+    fn a_document_is_its_authors_until_somebody_else_writes_in_it() {
+        let (alice, bob) = (DeviceId([1; 32]), DeviceId([2; 32]));
+        let limits = Limits { author_documents: 1, ..Limits::default() };
+        let begins = Growth { opens: true, begins: true, ..Growth::default() };
+        let joins = Growth { begins: false, ..begins };
+        let mut holdings = Holdings::default();
+        let mut log = DocumentLog::new(crate::document::Label::new("notes").unwrap());
+        holdings.grow(&log, alice, begins);
+        let tip = crate::log::Tip::start(crate::id::ChainId([1; 32]), Default::default());
+        log.grow(crate::id::ChainId([1; 32]), alice, (tip, 0), 1);
+        assert!(holdings.excess(&limits, (&alice, 2), (0, 0), begins).is_some());
+        holdings.grow(&log, bob, joins);
+        assert!(holdings.excess(&limits, (&alice, 2), (0, 0), begins).is_none());
+    }
+}

@@ -104,7 +104,8 @@ pub enum Objection {
     },
     /// This device said more, unasked, than it listens to. It listens again after a while.
     #[error(
-        "this device sends faster than it listens: {entries} entries and {bytes} bytes a second"
+        "this device sends faster than it listens: {entries} entries and {} a second",
+        size(*bytes)
     )]
     TooFast {
         /// How many entries it listens to in a second.
@@ -126,7 +127,7 @@ fn full(measure: Measure, limit: u64) -> String {
     match measure {
         Measure::Documents => format!("the space is full there: {limit} documents"),
         Measure::Entries => format!("the space is full there: {limit} entries"),
-        Measure::Bytes => format!("the space is full there: {limit} bytes"),
+        Measure::Bytes => format!("the space is full there: {}", size(limit)),
         Measure::AuthorDocuments => {
             format!("it holds {limit} documents of one author in which nobody else writes")
         }
@@ -134,10 +135,20 @@ fn full(measure: Measure, limit: u64) -> String {
         Measure::AuthorChainsInDocument => {
             format!("it holds {limit} chains of one author in one document")
         }
-        Measure::AuthorBytes => format!("it holds {limit} bytes of one author"),
+        Measure::AuthorBytes => format!("it holds {} of one author", size(limit)),
         Measure::AuthorActs => format!("it holds {limit} acts of one author in the roster"),
         Measure::AuthorActBytes => {
-            format!("it holds {limit} bytes of one author's acts in the roster")
+            format!("it holds {} of one author's acts in the roster", size(limit))
         }
+    }
+}
+
+/// Bytes in the largest unit that leaves no remainder.
+fn size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let fits = |(shift, _): &(u32, &str)| bytes > 0 && bytes.trailing_zeros() >= *shift;
+    match units.into_iter().find(fits) {
+        Some((shift, unit)) => format!("{} {unit}", bytes >> shift),
+        None => format!("{bytes} bytes"),
     }
 }
