@@ -238,6 +238,11 @@ impl Device {
         self.shared.network.traffic()
     }
 
+    /// How many bytes wait in memory to be sent, to all peers together.
+    pub fn waiting_bytes(&self) -> usize {
+        self.shared.network.waiting_bytes()
+    }
+
     /// Saves everything, says goodbye to peers and frees the folder. Other handles find the device closed.
     ///
     /// # Errors
