@@ -66,9 +66,11 @@ async fn a_member_who_reads_nothing_holds_up_nobody() {
     let ticket = kitchen.alice.invites(Role::Reader).await;
     let mut mallory = Mallory::meets_deaf(&kitchen.anchor, kitchen.id()).await;
     mallory.asks_with(&ticket).await;
+    // Twenty megabytes go by her, and four of them wait for her at the most, with a frame or two.
     for _ in 0..40 {
         kitchen.alice.writes(&"word ".repeat(100_000));
         kitchen.goes_on().await;
+        assert!(kitchen.anchor.device.waiting_bytes() < 6 << 20);
     }
     kitchen.holds_no_more_than(&[mallory.id()]).await;
 }
