@@ -185,7 +185,7 @@ async fn sync(trace: &Trace, report: &Report) {
 async fn hostile(report: &Report) {
     for attack in hostile::Attack::ALL {
         report.progress(attack.name());
-        let (peace, attacked) = hostile::edits(attack, ROUNDS).await;
+        let (peace, attacked) = hostile::edits(attack, 3 * ROUNDS).await;
         let micros = |times: &live::Times| times.value_at_quantile(0.99) as f64 / 1e3;
         let (peace, attacked) = (micros(&peace), micros(&attacked));
         report.add(&Figure {

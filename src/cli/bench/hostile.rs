@@ -21,7 +21,7 @@ use super::typing::ROOT;
 /// What is done to Alice's device while she and Bob write.
 #[derive(Clone, Copy)]
 pub(super) enum Attack {
-    /// A thousand connections are opened, say nothing, and are opened again when they are closed.
+    /// A thousand connections are opened, say nothing, and are opened again a second after they are closed.
     Silence,
     /// One stranger after the other comes, says what is no frame, and is cut off.
     Noise,
@@ -130,8 +130,8 @@ async fn silence(device: &Device) -> Infallible {
             if let Ok(stream) = TcpStream::connect(to).await {
                 // Until the other side has had enough.
                 _ = stream.readable().await;
-                tokio::time::sleep(Duration::from_millis(100)).await;
             }
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
     join_all((0..1_000).map(|_| one())).await;
