@@ -6,6 +6,7 @@
 
 mod arguments;
 mod bench;
+mod bounds;
 mod content;
 mod control;
 mod demo;

@@ -11,6 +11,7 @@ use driftline_core::command::Registry;
 use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::roster::Ticket;
+use driftline_core::space::Limits as SpaceLimits;
 use driftline_net::{Limits, Network, NetworkConfig, Traffic, Transport};
 use driftline_storage::{Folder, Life, Passphrase, SledEngine, Store, Writer};
 use libp2p::Multiaddr;
@@ -40,6 +41,8 @@ pub struct DeviceOptions {
     /// What the device's key is protected with. A device that is made with it has a protected key from the start; an
     /// older key is protected with [`Folder::protect_key`](crate::Folder::protect_key).
     pub passphrase: Option<Passphrase>,
+    /// How much of what others write is kept of each space, and how fast each peer is listened to.
+    pub space_limits: SpaceLimits,
 }
 
 /// A connection to another device.
@@ -144,6 +147,7 @@ impl Device {
             reach: reach.clone(),
             showcase: showcase.clone(),
             registry: Arc::new(options.registry.clone()),
+            limits: options.space_limits,
         };
         let engine = Engine::load(parts, !options.offline).map_err(broken)?;
         let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
@@ -252,6 +256,11 @@ impl Device {
     /// What went over the network since the device was opened: frames with their lengths, before encryption.
     pub fn traffic(&self) -> Traffic {
         self.shared.network.traffic()
+    }
+
+    /// How many bytes wait in memory to be sent, to all peers together.
+    pub fn waiting_bytes(&self) -> usize {
+        self.shared.network.waiting_bytes()
     }
 
     /// Saves everything, says goodbye to peers and frees the folder. Other handles find the device closed.

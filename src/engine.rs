@@ -21,7 +21,7 @@ use driftline_core::clock::{Now, SteadyTime, WallTime};
 use driftline_core::command::Registry;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::identity::DeviceKey;
-use driftline_core::space::{Effect, Event, Space};
+use driftline_core::space::{Effect, Event, Limits, Space};
 use driftline_net::Network;
 use driftline_storage::{Progress, SledEngine, Store, StoreError, Writer};
 use rand::SeedableRng;
@@ -71,6 +71,7 @@ pub(crate) struct Engine {
     showcase: Arc<Showcase>,
     /// Which answers the app has acknowledged.
     heard: BTreeMap<SpaceId, Heard>,
+    limits: Limits,
     pool: Pool,
     workers: Vec<JoinHandle<()>>,
     spaces: BTreeMap<SpaceId, Slot>,
@@ -97,7 +98,8 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(space: Space) -> Self {
+    fn new(mut space: Space, limits: Limits) -> Self {
+        space.set_limits(limits);
         Self { space, waiters: Waiters::default(), news: watch::Sender::new(0) }
     }
 }
@@ -112,18 +114,19 @@ pub(crate) struct Parts {
     pub(crate) reach: Arc<Reach>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) showcase: Arc<Showcase>,
+    pub(crate) limits: Limits,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox, reach, registry, showcase } = parts;
+        let Parts { key, store, writer, network, inbox, reach, registry, showcase, limits } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
             let mut space = Space::load(stored, key.clone(), incarnation);
             space.run_with(registry.clone());
-            (space.id(), Slot::new(space))
+            (space.id(), Slot::new(space, limits))
         });
         let spaces: BTreeMap<_, _> = spaces.collect();
         let shared = spaces.iter().filter(|(_, slot)| !slot.space.is_local());
@@ -138,6 +141,7 @@ impl Engine {
             incarnation,
             rng: StdRng::from_rng(&mut rand::rng()),
             started: Instant::now(),
+            limits,
             pool,
             workers,
             inbox,

@@ -62,7 +62,8 @@ pub use driftline_core::roster::{
     Turn,
 };
 pub use driftline_core::space::{
-    DocumentStatus, NotPermitted, PeerState, PeerStatus, Refusal, SpaceStatus, Standing,
+    DocumentStatus, Limits as SpaceLimits, Measure, NotPermitted, Objection, PeerState, PeerStatus,
+    Rate, Refusal, SpaceStatus, Standing,
 };
 pub use driftline_net::{Limits, Traffic, Transport};
 pub use driftline_storage::{

@@ -4,16 +4,20 @@
 //! (written) → `fanout`. What an app asks to be decided goes through `commands`. Who is behind is served by `offer`, from the store. `settle` is where what came
 //! in together is dealt with together.
 
+mod allowance;
 mod author;
 mod commands;
+mod declining;
 mod effect;
 mod event;
 mod fanout;
 mod following;
+mod holdings;
 mod index;
 mod intake;
 mod joining;
 mod journal;
+mod limits;
 mod member;
 mod membership;
 mod mending;
@@ -35,13 +39,17 @@ use crate::identity::DeviceKey;
 use crate::log::{ChainHead, Frontier, Segment};
 use crate::roster::{Genesis, JoinRequest, Role, Roster};
 
+use allowance::Allowance;
 use author::Authors;
+use declining::Declined;
 use fanout::Recent;
+use holdings::Holdings;
 use index::{DocumentLog, Index};
 use intake::Intake;
 use journal::Journal;
 use session::Session;
 
+pub use allowance::STRANGER_COST;
 pub use author::{Authorship, NotAWriter, Standing};
 pub use commands::{SubmitError, Submitted};
 pub use effect::{
@@ -50,6 +58,7 @@ pub use effect::{
 pub use event::Event;
 pub(crate) use intake::MAX_ROSTER_ENTRY_BYTES;
 pub use joining::{Joining, Outcome};
+pub use limits::{Limits, Measure, Objection, Rate};
 pub use membership::NotPermitted;
 pub use message::{Refusal, TAG_BYTES, Tag, VERSION, tag, tag_of};
 pub use status::{DocumentStatus, PeerState, PeerStatus, SpaceStatus};
@@ -87,11 +96,14 @@ pub struct Space {
     suspect: BTreeSet<DocumentId>,
     mending: BTreeSet<DocumentId>,
     index: Index,
+    limits: Limits,
+    holdings: Holdings,
     authors: Authors,
     intake: Intake,
     journal: Journal,
     recent: Recent,
-    connected: BTreeSet<DeviceId>,
+    /// Who is connected, and how much each may still say unasked.
+    connected: BTreeMap<DeviceId, Allowance>,
     sessions: BTreeMap<DeviceId, Session>,
     /// What this device asks for with a ticket, being in already, or not any more.
     petition: Option<JoinRequest>,
@@ -105,6 +117,8 @@ pub struct Space {
     seen: BTreeMap<DeviceId, Position>,
     /// How much of this device's feed each peer saved, also while it is away.
     acked: BTreeMap<DeviceId, u64>,
+    /// Who takes no more of something that this device holds, or hung up, and why.
+    declined: BTreeMap<DeviceId, Declined>,
 }
 
 /// A space as read back from the store.
@@ -206,6 +220,7 @@ impl Space {
         let ledger = stored.ledger.into_iter();
         let ledger = ledger.filter_map(|segment| Some((*authors.get(&segment.chain)?, segment)));
         space.load_ledger(&ledger.collect::<Vec<_>>());
+        space.holdings = Holdings::of(&space.index, space.roster_document);
         space.suspect = space.index.keys().copied().collect();
         space.seen = stored.seen.into_iter().collect();
         let of_this_life =
@@ -271,6 +286,11 @@ impl Space {
         sessions.chain(self.authors.deadline()).chain(self.decide_deadline()).min()
     }
 
+    /// Sets how much is taken of others, from now on. It begins with the [default](Limits::default).
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// The space's id.
     pub fn id(&self) -> SpaceId {
         self.id
@@ -324,11 +344,13 @@ impl Space {
             suspect: BTreeSet::new(),
             mending: BTreeSet::new(),
             index: Index::new(),
+            limits: Limits::default(),
+            holdings: Holdings::default(),
             authors: Authors::default(),
             intake: Intake::default(),
             journal: Journal::new(incarnation),
             recent: Recent::default(),
-            connected: BTreeSet::new(),
+            connected: BTreeMap::new(),
             sessions: BTreeMap::new(),
             petition: None,
             introduced: BTreeMap::new(),
@@ -336,6 +358,7 @@ impl Space {
             joiners: BTreeMap::new(),
             seen: BTreeMap::new(),
             acked: BTreeMap::new(),
+            declined: BTreeMap::new(),
         }
     }
 

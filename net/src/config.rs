@@ -26,6 +26,11 @@ pub struct Limits {
     /// Connections at a time, in both directions together. A quarter of them is kept for those that
     /// this device opens itself, so that strangers cannot cut it off by taking every place.
     pub max_connections: u32,
+    /// Connections at a time that come in from one IP address, or one IPv6 network of 64 bits.
+    pub max_connections_per_address: u32,
+    /// Connections that come in at a time and have not shown yet who they are. One address may have
+    /// a quarter of them. They have 10 s for it.
+    pub max_handshakes: u32,
     /// The longest frame, sent or received. A peer that announces a longer one loses its
     /// connection.
     pub max_frame_bytes: u32,
@@ -40,6 +45,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 256,
+            max_connections_per_address: 64,
+            max_handshakes: 64,
             max_frame_bytes: 16 << 20,
             max_inbound_bytes: 8 << 20,
             max_outbound_bytes: 32 << 20,

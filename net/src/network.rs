@@ -95,7 +95,8 @@ impl Network {
         self.outboxes.send(peer, frame)
     }
 
-    /// Closes all connections with a peer at once and takes none back for 10 s.
+    /// Hears no more of a peer, closes all connections with it once it has read what was sent to it, or after a second,
+    /// and takes none back for 10 s.
     pub fn disconnect(&self, peer: DeviceId) {
         self.command(Command::Disconnect { peer });
     }
@@ -108,6 +109,11 @@ impl Network {
     /// What went over all sessions since the start.
     pub fn traffic(&self) -> Traffic {
         self.total.read()
+    }
+
+    /// How many bytes wait in memory to be written, to all peers together.
+    pub fn waiting_bytes(&self) -> usize {
+        self.outboxes.waiting()
     }
 
     /// What went over the present session with a peer, if there is one.

@@ -83,6 +83,12 @@ impl Outboxes {
         outbox.queue.send(frame).map_err(|_| SendError::NoSession { peer })
     }
 
+    /// What waits for all peers together, with what waiting costs.
+    pub(crate) fn waiting(&self) -> usize {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.values().map(|outbox| outbox.waiting.load(Relaxed)).sum()
+    }
+
     pub(crate) fn traffic(&self, peer: &DeviceId) -> Option<Traffic> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.get(peer).map(|outbox| outbox.traffic.read())

@@ -6,13 +6,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use driftline_core::id::DeviceId;
 use futures::io::BufReader;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
 use libp2p::{Multiaddr, Stream};
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
@@ -26,6 +27,9 @@ const READ_BUFFER_BYTES: usize = 16 << 10;
 
 /// After as many bytes the writer flushes and reports, even if more waits.
 const BATCH_BYTES: usize = 256 << 10;
+
+/// How long a peer that is dismissed has to read why.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 pub(crate) type OnEvent = Arc<dyn Fn(NetworkEvent) + Send + Sync>;
 
@@ -45,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) budget: InboundBudget,
     /// Cancelled to end the session at once.
     pub(crate) stop: CancellationToken,
+    /// Cancelled to hear no more of the peer, and end once it has read what was sent, or takes too long for that.
+    pub(crate) dismiss: CancellationToken,
     /// Cancelled by the session when it is over.
     pub(crate) over: CancellationToken,
     /// The end of the session that this one replaces.
@@ -85,6 +91,7 @@ impl Session {
         let end = tokio::select! {
             biased;
             () = self.stop.cancelled() => SessionEnd::Stopped,
+            () = self.farewell() => SessionEnd::Stopped,
             end = self.exchange(stream, outbox, &traffic) => end,
         };
         self.context.outboxes.close(&self.peer);
@@ -123,6 +130,10 @@ impl Session {
         loop {
             match read_frame(&mut stream, self.context.limits.max_frame_bytes, &self.budget).await {
                 Ok(Some(frame)) => {
+                    if self.dismiss.is_cancelled() {
+                        // Read, so that what the peer is to read is not lost with what it sends, and not heard.
+                        continue;
+                    }
                     let bytes = (frame.bytes.len() + PREFIX_BYTES) as u64;
                     traffic.add_received(bytes);
                     self.context.total.add_received(bytes);
@@ -163,6 +174,12 @@ impl Session {
             self.emit(NetworkEvent::Sent { peer: self.peer, bytes });
         }
         writer.close().await
+    }
+
+    /// The end of a dismissed session, if the peer does not end it before.
+    async fn farewell(&self) {
+        self.dismiss.cancelled().await;
+        sleep(FAREWELL).await;
     }
 
     fn emit(&self, event: NetworkEvent) {

@@ -1,6 +1,7 @@
 //! The task that owns the libp2p swarm: it listens, dials, and begins sessions. Frames do not pass
 //! through here.
 
+mod addresses;
 mod build;
 mod connections;
 mod listening;
@@ -218,10 +219,12 @@ impl Driver {
         openings.chain(self.dialer.next_due()).min().unwrap_or(idle)
     }
 
+    /// Dials from a port of its own, as that of a listener may be taken by somebody else on another address of this
+    /// machine, and then no dial would come through.
     fn dial(&mut self, dial: Dial, now: Instant) {
         let options = match &dial.target {
             Target::Address(address) => {
-                DialOpts::unknown_peer_id().address(address.clone()).build()
+                DialOpts::unknown_peer_id().address(address.clone()).allocate_new_port().build()
             }
             Target::Device(device) => {
                 let Ok(peer) = peer_id(device) else {
@@ -231,6 +234,7 @@ impl Driver {
                 DialOpts::peer_id(peer)
                     .condition(PeerCondition::DisconnectedAndNotDialing)
                     .addresses(dial.addresses)
+                    .allocate_new_port()
                     .build()
             }
         };

@@ -64,7 +64,7 @@ pub enum Kind {
 }
 
 /// What a frame is, by the number of its message.
-const MESSAGES: [&str; 11] = [
+const MESSAGES: [&str; 12] = [
     "Open",
     "Changed",
     "Want",
@@ -76,6 +76,7 @@ const MESSAGES: [&str; 11] = [
     "Join",
     "Welcome",
     "Refused",
+    "Objects",
 ];
 
 /// What is in a frame, in a word.

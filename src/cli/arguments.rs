@@ -6,6 +6,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use driftline::Multiaddr;
 
+use super::bounds::Bounds;
 use super::request::Request;
 use super::{bench, demo};
 
@@ -67,7 +68,8 @@ pub(super) enum DeviceCommand {
     /// The same with a server's defaults: a known port (4001), room for more peers, a log of what happens
     #[command(long_about = "The same as `run` with a server's defaults:\n\n\
         - listens on port 4001, TCP and QUIC\n\
-        - up to 2,048 connections at a time, and 64 MiB waiting for each peer\n\
+        - up to 2,048 connections at a time, 512 of them from one address, and 64 MiB waiting for each peer\n\
+        - up to 1,000,000 documents and 128G in each space\n\
         - logs what happens to standard error, as with DRIFTLINE_LOG=info")]
     Anchor(Online),
 }
@@ -102,4 +104,6 @@ pub(super) struct Online {
     /// Find members on the local network, and be found
     #[arg(long, env = "DRIFTLINE_MDNS", value_parser = FalseyValueParser::new())]
     pub(super) mdns: bool,
+    #[command(flatten)]
+    pub(super) bounds: Bounds,
 }

@@ -2,6 +2,7 @@
 
 mod catching_up;
 mod durable;
+mod hostile;
 mod ingest;
 mod live;
 mod loading;
@@ -51,6 +52,8 @@ enum What {
     Sync,
     /// Saving edits, and memory
     Store,
+    /// How long edits take while somebody attacks, beside how long in peace
+    Hostile,
     /// The memory of a process that has this device's folder open
     #[command(hide = true)]
     Resident {
@@ -78,6 +81,7 @@ pub(super) fn main(options: &Options) -> ExitCode {
             What::Merge => merge(&trace(), &report).await,
             What::Sync => sync(&trace(), &report).await,
             What::Store => store(&report).await,
+            What::Hostile => hostile(&report).await,
             What::Resident { folder } => {
                 println!("{}", loading::resident_with(folder).await.unwrap_or_default());
             }
@@ -176,6 +180,23 @@ async fn sync(trace: &Trace, report: &Report) {
         wanted: "1 KiB at the most",
         met: nothing <= 1024,
     });
+}
+
+async fn hostile(report: &Report) {
+    for attack in hostile::Attack::ALL {
+        report.progress(attack.name());
+        let (peace, attacked) = hostile::edits(attack, 3 * ROUNDS).await;
+        let micros = |times: &live::Times| times.value_at_quantile(0.99) as f64 / 1e3;
+        let (peace, attacked) = (micros(&peace), micros(&attacked));
+        report.add(&Figure {
+            work: attack.name(),
+            measured: format!("p99 {attacked:.0} µs"),
+            baseline: Some(format!("p99 {peace:.0} µs in peace")),
+            ratio: Some(attacked / peace),
+            wanted: "2 × at the most",
+            met: attacked / peace <= 2.0,
+        });
+    }
 }
 
 async fn store(report: &Report) {

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use driftline::{Device, DeviceOptions, Limits, ListenError, Multiaddr, OpenError, Passphrase};
+use driftline::{
+    Device, DeviceOptions, Limits, ListenError, Multiaddr, OpenError, Passphrase, SpaceLimits,
+};
 use driftline_net::ListenError as Refused;
 
 use super::arguments::Online as Options;
@@ -34,8 +36,21 @@ impl Kind {
     fn limits(self) -> Limits {
         match self {
             Self::Device => Limits::default(),
+            Self::Anchor => Limits {
+                max_connections: 2048,
+                max_connections_per_address: 512,
+                max_handshakes: 256,
+                max_outbound_bytes: 64 << 20,
+                ..Limits::default()
+            },
+        }
+    }
+
+    fn space_limits(self) -> SpaceLimits {
+        match self {
+            Self::Device => SpaceLimits::default(),
             Self::Anchor => {
-                Limits { max_connections: 2048, max_outbound_bytes: 64 << 20, ..Limits::default() }
+                SpaceLimits { documents: 1_000_000, bytes: 128 << 30, ..SpaceLimits::default() }
             }
         }
     }
@@ -83,11 +98,11 @@ async fn open(
     passphrase: Option<Passphrase>,
 ) -> Result<Device, Error> {
     let listen = if options.listen.is_empty() { kind.addresses() } else { options.listen.clone() };
-    let limits = kind.limits();
     let settings = DeviceOptions {
         listen,
         mdns: options.mdns,
-        limits,
+        limits: options.bounds.network(kind.limits()),
+        space_limits: options.bounds.spaces(kind.space_limits()),
         passphrase,
         ..DeviceOptions::default()
     };

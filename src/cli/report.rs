@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use driftline::{ChainId, CommandId, DeviceId, DocumentId, Hash, Rank, Role, SpaceId};
+use driftline::{ChainId, CommandId, DeviceId, DocumentId, Hash, Objection, Rank, Role, SpaceId};
 use serde::{Deserialize, Serialize};
 
 /// One answer, or a part of it.
@@ -323,6 +323,8 @@ pub(super) struct Peer {
     pub(super) state: State,
     pub(super) address: Option<String>,
     pub(super) transport: Option<String>,
+    /// Why it takes no more of something that is here, or has hung up.
+    pub(super) objection: Option<Objection>,
 }
 
 /// How far this device and a peer are with one another.

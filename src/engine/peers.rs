@@ -21,6 +21,9 @@ const ADDRESSES: Tag = [0; TAG_BYTES];
 /// How many addresses of a peer are believed.
 const MAX_ADDRESSES: usize = 8;
 
+/// How often a peer may say in one session where it listens. Each time, it is noted and looked for there.
+const MAX_TOLD: usize = 64;
+
 const SETTING: &str = "peer/";
 
 pub(super) struct Peers {
@@ -32,6 +35,8 @@ pub(super) struct Peers {
     known: BTreeMap<DeviceId, Vec<Multiaddr>>,
     /// Where connected devices say that they listen, while they are strangers.
     heard: BTreeMap<DeviceId, Vec<Multiaddr>>,
+    /// How often each connected device has said it.
+    times_heard: BTreeMap<DeviceId, usize>,
     /// Connected members that were told where this device listens.
     told: BTreeSet<DeviceId>,
     /// What waits to be sent to each connected peer: for which space (none for addresses), how many bytes.
@@ -58,6 +63,7 @@ impl Peers {
             tags: HashMap::new(),
             known,
             heard: BTreeMap::new(),
+            times_heard: BTreeMap::new(),
             told: BTreeSet::new(),
             queued: BTreeMap::new(),
         })
@@ -110,6 +116,7 @@ impl Peers {
         self.connected.remove(&peer);
         self.queued.remove(&peer);
         self.heard.remove(&peer);
+        self.times_heard.remove(&peer);
         self.told.remove(&peer);
         self.tags.retain(|(of, _), _| *of != peer);
     }
@@ -216,6 +223,11 @@ impl Engine {
 
     /// Takes note of where a connected device says that it listens.
     fn hear_addresses(&mut self, peer: DeviceId, bytes: &[u8]) {
+        let times = self.peers.times_heard.entry(peer).or_default();
+        *times += 1;
+        if *times > MAX_TOLD {
+            return;
+        }
         let Some(mut addresses) = read_addresses(bytes) else { return };
         addresses.retain(|address| self.reach.covers(address));
         if !addresses.is_empty() {

@@ -154,7 +154,7 @@ impl Engine {
     fn add_space(&mut self, mut space: Space, effects: super::Effects) -> SpaceId {
         let (id, local) = (space.id(), space.is_local());
         space.run_with(self.registry.clone());
-        self.spaces.insert(id, Slot::new(space));
+        self.spaces.insert(id, Slot::new(space, self.limits));
         self.perform(id, effects);
         if local {
             return id;

@@ -52,7 +52,7 @@ fn chain(
         tip = builder.tip();
         segments.push((tip.number, builder.seal(author)));
     }
-    let end = Some(ChainRecord { tip, clock, feed, state: ChainState::Open });
+    let end = Some(ChainRecord { tip, clock, bytes: 0, feed, state: ChainState::Open });
     StoredChain { chain, head: Some(head), end, segments }
 }
 

@@ -129,7 +129,9 @@ impl Space {
         let Some(sealed) = sealed else { return Standing::default() };
         // What was cut off is not passed on, so nobody acknowledges it, though they do what came with it.
         let counts = self.roster.reach(&self.me, chain) == Reach::Whole;
-        let has_it = |(peer, acked): (&DeviceId, &u64)| (*acked >= sealed.feed).then_some(*peer);
+        let has_it = |(peer, acked): (&DeviceId, &u64)| {
+            (*acked >= sealed.feed && !self.is_declined_by(peer, chain)).then_some(*peer)
+        };
         Standing {
             saved: self.journal.is_saved(sealed.batch),
             peers: self.acked.iter().filter(|_| counts).filter_map(has_it).collect(),

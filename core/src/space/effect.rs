@@ -6,6 +6,7 @@ use bincode::{Decode, Encode};
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::limits::Objection;
 use super::message::Refusal;
 use crate::codec::CodecError;
 use crate::document::Label;
@@ -147,6 +148,12 @@ pub enum PeerFault {
     /// It put something into the ledger that does not belong there, or commands into another document.
     #[error("it put something into the ledger, or into a document, that does not belong there")]
     Ledger,
+    /// It said more than it may, unasked.
+    #[error("it sent more than this device listens to")]
+    TooFast {
+        /// What it was told.
+        source: Objection,
+    },
     /// It speaks no version of the protocol that this device speaks.
     #[error(
         "it speaks protocol versions {oldest} to {newest}, and this device speaks {}",
@@ -229,6 +236,8 @@ pub struct ChainRecord {
     pub tip: Tip,
     /// Where its Yjs client stands: the clock of what it inserts next.
     pub clock: u32,
+    /// How many bytes its entries are.
+    pub bytes: u64,
     /// This store's feed number when the chain last grew.
     pub feed: u64,
     /// Whether more may be added, and by whom.

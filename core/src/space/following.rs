@@ -1,6 +1,6 @@
 //! Following one another's feeds: what came in whole, what is acknowledged, and what is noted of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::effect::{Change, Effect, Notice, Position};
 use super::message::{Message, Stretch};
@@ -31,6 +31,8 @@ pub(super) struct Inbound {
     pub(super) refused: BTreeMap<ChainId, DocumentId>,
     /// Chains of which the peer has more than counts.
     pub(super) barred: BTreeMap<ChainId, DocumentId>,
+    /// Chains of which no more is taken, as a limit is reached, and the peer was told so.
+    pub(super) declined: BTreeSet<ChainId>,
     /// What is to be acknowledged, once a batch is saved.
     unsaved: VecDeque<(u64, u64)>,
 }
@@ -95,7 +97,11 @@ impl Space {
             if let (Some(received), Some(incarnation)) = (saved, session.theirs)
                 && session.inbound.takes_all()
             {
-                self.seen.insert(*peer, Position { incarnation, number: received });
+                // What was declined is acknowledged with the rest, as the peer knows of it, and is offered again in
+                // the next session: then there may be room.
+                if session.inbound.declined.is_empty() {
+                    self.seen.insert(*peer, Position { incarnation, number: received });
+                }
                 let frame = Message::Saved(received).frame(self.tag);
                 session.queued += frame.len();
                 context.effects.push(Effect::Send { to: vec![*peer], frame });
@@ -125,7 +131,7 @@ impl Space {
     pub(super) fn persist_seen(&mut self, peer: DeviceId) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         let Some(incarnation) = session.theirs else { return };
-        if session.inbound.takes_all() {
+        if session.inbound.takes_all() && session.inbound.declined.is_empty() {
             session.inbound.persisted = session.inbound.received;
             let position = Position { incarnation, number: session.inbound.received };
             self.journal.add(Change::Seen { space: self.id, peer, position });
@@ -135,6 +141,10 @@ impl Space {
     pub(super) fn persist_acked(&mut self, peer: DeviceId) {
         let incarnation = self.journal.feed().incarnation;
         let Some(acked) = self.acked.get(&peer) else { return };
+        if self.declined.contains_key(&peer) {
+            // It is no word to rely on once this is forgotten.
+            return;
+        }
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         if session.persisted_ack != *acked {
             session.persisted_ack = *acked;
@@ -157,7 +167,9 @@ impl Inbound {
 
     /// Whether a chain is not taken from the peer as far as it goes, for want of a right.
     pub(super) fn is_refused(&self, chain: &ChainId) -> bool {
-        self.refused.contains_key(chain) || self.barred.contains_key(chain)
+        self.refused.contains_key(chain)
+            || self.barred.contains_key(chain)
+            || self.declined.contains(chain)
     }
 
     /// Whether all that the peer had when the session opened, or has offered since, is here.
@@ -168,10 +180,11 @@ impl Inbound {
     /// Strikes off what has arrived of the last offer; when nothing is missing, its stretch is received.
     pub(super) fn settle_offer(&mut self, index: &super::Index) {
         let Some(offer) = &mut self.offer else { return };
-        let (refused, barred) = (&self.refused, &self.barred);
+        let (refused, barred, declined) = (&self.refused, &self.barred, &self.declined);
+        let except = |chain: &ChainId| {
+            refused.contains_key(chain) || barred.contains_key(chain) || declined.contains(chain)
+        };
         offer.missing.retain(|document, frontier| {
-            let except =
-                |chain: &ChainId| refused.contains_key(chain) || barred.contains_key(chain);
             let covers = |log: &super::DocumentLog| log.covers(frontier, except);
             !index.get(document).is_some_and(covers)
         });

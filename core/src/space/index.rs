@@ -30,6 +30,8 @@ pub(super) struct Chain {
     pub(super) tip: Tip,
     /// Where its Yjs client stands.
     pub(super) clock: u32,
+    /// How many bytes its entries are.
+    pub(super) bytes: u64,
     /// The last entry that would survive the process: what may be sent.
     pub(super) written: Point,
     /// The last entry that would survive a power cut: what may be advertised.
@@ -52,9 +54,10 @@ impl DocumentLog {
     /// Puts back a chain that was read from the store, and is saved therefore.
     pub(super) fn restore(&mut self, chain: ChainId, head: &ChainHead, record: &ChainRecord) {
         let saved = record.tip.point();
-        let ChainRecord { tip, clock, feed, state } = *record;
+        let ChainRecord { tip, clock, bytes, feed, state } = *record;
         let author = head.device;
-        self.chains.insert(chain, Chain { author, tip, clock, written: saved, saved, state });
+        let held = Chain { author, tip, clock, bytes, written: saved, saved, state };
+        self.chains.insert(chain, held);
         self.changed = self.changed.max(feed);
         self.saved_feed = self.changed;
     }
@@ -71,10 +74,22 @@ impl DocumentLog {
         self.begun.remove(&chain);
         let start = Point { number: 0, hash: Hash(chain.0) };
         let state = ChainState::Open;
-        let begun = Chain { author, tip, clock, written: start, saved: start, state };
+        let begun = Chain { author, tip, clock, bytes: 0, written: start, saved: start, state };
         let chain = self.chains.entry(chain).or_insert(begun);
         (chain.tip, chain.clock) = (tip, clock);
         chain
+    }
+
+    /// Whose document it is, where nobody else has written.
+    pub(super) fn sole_author(&self) -> Option<DeviceId> {
+        let mut authors = self.chains.values().map(|chain| chain.author);
+        let first = authors.next()?;
+        authors.all(|author| author == first).then_some(first)
+    }
+
+    /// How many of its chains are an author's.
+    pub(super) fn chains_of(&self, author: &DeviceId) -> u64 {
+        self.chains.values().filter(|chain| chain.author == *author).count() as u64
     }
 
     /// The change that stores what is known of the document as a whole.
@@ -144,7 +159,8 @@ impl Chain {
 
     /// The change that stores this chain's end.
     pub(super) fn change(&self, document: DocumentId, chain: ChainId, feed: u64) -> Change {
-        let record = ChainRecord { tip: self.tip, clock: self.clock, feed, state: self.state };
+        let Self { tip, clock, bytes, state, .. } = *self;
+        let record = ChainRecord { tip, clock, bytes, feed, state };
         Change::Chain { document, chain, record }
     }
 }

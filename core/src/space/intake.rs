@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use super::commands::holds_commands;
 use super::effect::{ChainState, Effect, Notice, PeerFault};
 use super::following::Inbound;
+use super::holdings::Growth;
 use super::journal::Acceptance;
+use super::limits::Objection;
 use super::message::Segments;
 use super::{Context, Space};
 use crate::clock::WallTime;
@@ -30,6 +32,9 @@ pub(crate) const MAX_ROSTER_ENTRY_BYTES: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     chains: BTreeMap<ChainId, Vec<Staged>>,
+    /// What they add, with what of it was dealt with since the last settling.
+    pub(super) growth: Growth,
+    pub(super) opened: u64,
     /// Chains that were found to be forked, to be told of.
     forks: Vec<(DocumentId, ChainId, DeviceId)>,
 }
@@ -66,6 +71,8 @@ enum Fate {
     Refused,
     /// It does not count: its author was removed, or may not write any more.
     Barred,
+    /// A limit is reached.
+    Declined(Objection),
 }
 
 impl Space {
@@ -86,7 +93,7 @@ impl Space {
         for segment in segments {
             let chain = segment.chain;
             self.settle_others(peer, chain, context);
-            let fate = self.stage(peer, document, segment)?;
+            let fate = self.stage_or_decline(peer, document, &segment, context)?;
             complete &= fate != Fate::Gap;
             self.note_fate(peer, (document, chain), fate);
         }
@@ -118,7 +125,8 @@ impl Space {
             let count = waiting.len();
             for segment in waiting {
                 self.settle_others(peer, segment.chain, context);
-                if self.stage(peer, document, segment.clone())? == Fate::Refused {
+                let fate = self.stage_or_decline(peer, document, &segment, context)?;
+                if fate == Fate::Refused {
                     refused.push(segment);
                 }
                 self.settle_intake(context);
@@ -142,12 +150,33 @@ impl Space {
                 refused.remove(&chain);
                 barred.remove(&chain);
             }
-            Fate::Gap | Fate::Refused | Fate::Barred => {}
+            Fate::Gap | Fate::Refused | Fate::Barred | Fate::Declined(_) => {}
         }
+    }
+
+    /// Stages a segment, unless a limit is reached: then its sender is told.
+    fn stage_or_decline(
+        &mut self,
+        peer: DeviceId,
+        document: DocumentId,
+        segment: &Segment,
+        context: &mut Context<'_>,
+    ) -> Result<Fate, PeerFault> {
+        let mut fate = self.stage(peer, document, segment)?;
+        if let Fate::Declined(_) = fate {
+            // What waits for its signature was counted in, and may be forged.
+            self.settle_intake(context);
+            fate = self.stage(peer, document, segment)?;
+        }
+        if let Fate::Declined(objection) = fate {
+            self.decline(peer, (document, segment.chain), objection, context);
+        }
+        Ok(fate)
     }
 
     /// Checks the signatures of what was gathered, and takes it in.
     pub(super) fn settle_intake(&mut self, context: &mut Context<'_>) {
+        (self.intake.growth, self.intake.opened) = (Growth::default(), 0);
         for (chain, staged) in std::mem::take(&mut self.intake.chains) {
             self.settle_chain(chain, staged, context);
         }
@@ -191,10 +220,14 @@ impl Space {
         &mut self,
         peer: DeviceId,
         document: DocumentId,
-        segment: Segment,
+        segment: &Segment,
     ) -> Result<Fate, PeerFault> {
         let chain = segment.chain;
-        let Some(held) = self.held(document, &segment)? else { return Ok(Fate::Gap) };
+        if self.sessions.get(&peer).is_some_and(|it| it.inbound.declined.contains(&chain)) {
+            // It was told, and what it had under way follows.
+            return Ok(Fate::Fine);
+        }
+        let Some(held) = self.held(document, segment)? else { return Ok(Fate::Gap) };
         if held.document != document {
             return Err(SegmentError::WrongHead.into());
         }
@@ -214,7 +247,7 @@ impl Space {
             return Ok(Fate::Gap);
         }
         let Some(fresh) = segment.after(held.tip.number)? else {
-            return self.compare_end(document, &held, &segment);
+            return self.compare_end(document, &held, segment);
         };
         // While this device writes a chain, nobody else can know more of it: somebody has its key.
         let written_here = self.authors.is_written(&chain);
@@ -239,11 +272,26 @@ impl Space {
             None => (fresh, None),
         };
         let tip = fresh.walk(held.tip.time)?;
-        let clock = check_updates(&fresh, held.clock)?;
         let author = held.author;
+        let growth = self.growth(document, &fresh, (&held.tip, &tip));
+        if let Some(objection) = self.excess(document, &author, growth) {
+            return Ok(Fate::Declined(objection));
+        }
+        let clock = check_updates(&fresh, held.clock)?;
+        self.intake.count(growth);
         let staged = Staged { document, author, segment: fresh, tip, clock, cut, from: peer };
         self.intake.chains.entry(chain).or_default().push(staged);
         Ok(Fate::Fine)
+    }
+
+    /// What a segment adds behind where its chain ended.
+    fn growth(&self, document: DocumentId, fresh: &Segment, (held, tip): (&Tip, &Tip)) -> Growth {
+        Growth {
+            entries: tip.number.saturating_sub(held.number),
+            bytes: fresh.body.len() as u64,
+            opens: held.number == 0,
+            begins: self.index.get(&document).is_none_or(|log| log.chains.is_empty()),
+        }
     }
 
     /// Where the segment's chain ends, counting what is staged; nothing if the chain is not known and the
@@ -349,10 +397,9 @@ impl Space {
         let bad = group.iter().position(|staged| staged.verify().is_err()).unwrap_or(0);
         let culprit = &group[bad];
         if let Err(source) = culprit.verify() {
-            let fault = SegmentError::from(source).into();
-            context.effects.push(Effect::Disconnect { peer: culprit.from, fault });
-            // What it says of its feed counts no more.
-            self.sessions.remove(&culprit.from);
+            // What it says of its feed counts no more, either.
+            let (culprit, fault) = (culprit.from, SegmentError::from(source).into());
+            self.cut_off(culprit, fault, context);
         }
         tracing::warn!(chain = %chain.short(), "a segment's signature is bad");
         group.truncate(bad);
@@ -371,6 +418,15 @@ impl Space {
         }
         let acceptance = Acceptance { document, author, segment, tip, clock, origin: Some(from) };
         self.accept(acceptance, context);
+    }
+}
+
+impl Intake {
+    /// Counts what waits now.
+    fn count(&mut self, growth: Growth) {
+        self.growth.entries = self.growth.entries.saturating_add(growth.entries);
+        self.growth.bytes = self.growth.bytes.saturating_add(growth.bytes);
+        self.opened += u64::from(growth.opens);
     }
 }
 

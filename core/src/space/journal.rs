@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::effect::{Arrival, ChainState, Change, Effect, Notice, Position};
+use super::holdings::Growth;
 use super::index::DocumentLog;
 use super::{ChainRecord, Context, Space};
 use crate::document::Label;
@@ -153,16 +154,27 @@ impl Space {
         if let Link::Opens(head) = &segment.link {
             self.journal.add(Change::Head(head.clone()));
         }
+        let held = log.chains.get(&segment.chain).map_or(0, |chain| chain.tip.number);
+        let growth = Growth {
+            entries: tip.number.saturating_sub(held),
+            bytes: segment.body.len() as u64,
+            opens: !log.chains.contains_key(&segment.chain),
+            begins: log.chains.is_empty(),
+        };
+        if document != self.roster_document {
+            self.holdings.grow(log, author, growth);
+        }
         let chain = log.grow(segment.chain, author, (tip, clock), feed);
+        chain.bytes = chain.bytes.saturating_add(growth.bytes);
         if author == self.me && origin.is_some() {
             // A peer has more of it than this device: who knows how much more there was.
             chain.state = ChainState::Retired;
             let notice = Notice::Retired { document, chain: segment.chain };
             context.effects.push(Effect::Notify(notice));
         }
-        let state = chain.state;
+        let (bytes, state) = (chain.bytes, chain.state);
         self.journal.add(Change::Segment { document, segment: segment.clone() });
-        let record = ChainRecord { tip, clock, feed, state };
+        let record = ChainRecord { tip, clock, bytes, feed, state };
         self.journal.add(Change::Chain { document, chain: segment.chain, record });
         let segment = Arc::new(segment);
         let accepted = Arc::new(Accepted { feed, document, segment: segment.clone(), tip, origin });

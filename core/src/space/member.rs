@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::allowance::STRANGER_COST;
 use super::effect::{Change, Effect, Notice, PeerFault, Position};
-use super::message::{Message, Refusal};
+use super::limits::Objection;
+use super::message::{Message, Refusal, Segments, VERSION};
 use super::session::PATIENCE;
 use super::{Context, Space};
 use crate::id::DeviceId;
@@ -12,11 +14,58 @@ use crate::roster::{Act, JoinRequest};
 
 impl Space {
     pub(super) fn frame(&mut self, peer: DeviceId, frame: &[u8], context: &mut Context<'_>) {
-        let handled = Message::read(frame).and_then(|message| self.message(peer, message, context));
-        if let Err(fault) = handled {
-            tracing::warn!(space = %self.id.short(), peer = %peer.short(), %fault, "a peer broke the rules");
-            context.effects.push(Effect::Disconnect { peer, fault });
+        if !self.connected.contains_key(&peer) {
+            // It was cut off, and what it said before it noticed is not heard any more.
+            return;
         }
+        let handled = Message::read(frame).and_then(|message| {
+            self.allow(peer, &message, frame.len(), context)?;
+            self.message(peer, message, context)
+        });
+        if let Err(fault) = handled {
+            if matches!(fault, PeerFault::Version { .. }) {
+                let objection = Objection::Version { oldest: VERSION, newest: VERSION };
+                self.send(peer, &Message::Objects(None, objection), context);
+            }
+            self.cut_off(peer, fault, context);
+        }
+    }
+
+    /// Hears no more of a peer, and has its connection closed.
+    pub(super) fn cut_off(&mut self, peer: DeviceId, fault: PeerFault, context: &mut Context<'_>) {
+        tracing::warn!(space = %self.id.short(), peer = %peer.short(), %fault, "a peer broke the rules");
+        self.peer_down(peer, context);
+        context.effects.push(Effect::Disconnect { peer, fault });
+    }
+
+    /// Whether a peer may say that much more, unless it was asked to. If not, it is told.
+    fn allow(
+        &mut self,
+        peer: DeviceId,
+        message: &Message,
+        bytes: usize,
+        context: &mut Context<'_>,
+    ) -> Result<(), PeerFault> {
+        let entries = match message {
+            Message::Join(_) | Message::Introduce(_) => STRANGER_COST,
+            _ if !self.both_are_in(&peer) => STRANGER_COST,
+            Message::Segments(Segments { document, stretch: None, .. })
+                if self.has_asked_for(&peer, document) =>
+            {
+                return Ok(());
+            }
+            Message::Segments(Segments { segments, .. }) => {
+                let entries = segments.iter().map(|segment| segment.entries().count());
+                entries.sum::<usize>().max(1) as u64
+            }
+            _ => 1,
+        };
+        let Some(allowance) = self.connected.get_mut(&peer) else { return Ok(()) };
+        let taken = allowance.take(&self.limits, (entries, bytes as u64), context.now.steady);
+        taken.map_err(|source| {
+            self.send(peer, &Message::Objects(None, source), context);
+            PeerFault::TooFast { source }
+        })
     }
 
     fn message(
@@ -51,6 +100,7 @@ impl Space {
             Message::Segments(segments) => return self.segments(peer, segments, context),
             Message::Position(stretch) => self.claim(peer, stretch),
             Message::Saved(upto) => self.on_saved(peer, upto, context),
+            Message::Objects(what, objection) => self.objected(peer, what, objection, context),
             _ => {}
         }
         Ok(())
@@ -157,7 +207,7 @@ impl Space {
         if are.contains(&self.me) && !members.contains(&self.me) {
             self.begin_again();
         }
-        for peer in self.connected.clone() {
+        for peer in self.connected.keys().copied().collect::<Vec<_>>() {
             self.open_session(peer, context);
             self.ask_for_refused(peer, context);
         }

@@ -128,7 +128,7 @@ impl Space {
     ) {
         self.petition = Some(ticket.request(&self.key));
         let context = &mut Context { now, rng, effects };
-        for peer in self.connected.clone() {
+        for peer in self.connected.keys().copied().collect::<Vec<_>>() {
             self.press(peer, context);
         }
     }

@@ -7,9 +7,10 @@ use bincode::{Decode, Encode};
 use bytes::Bytes;
 
 use super::effect::{PeerFault, Position};
+use super::limits::Objection;
 use crate::codec;
 use crate::document::Label;
-use crate::id::{DeviceId, DocumentId, Hash, SpaceId};
+use crate::id::{ChainId, DeviceId, DocumentId, Hash, SpaceId};
 use crate::log::{Frontier, Segment};
 use crate::roster::{Genesis, JoinRequest};
 
@@ -63,6 +64,8 @@ pub(super) enum Message {
     Welcome { genesis: Box<Genesis>, roster: Vec<Segment> },
     /// "You can't come in."
     Refused(Refusal),
+    /// "I take no more of this chain", or, where none is named, "I hang up"; and why.
+    Objects(Option<(DocumentId, ChainId)>, Objection),
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]

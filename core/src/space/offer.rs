@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::effect::{Effect, PeerFault};
 use super::following::Offer;
 use super::message::{Changed, Message, Segments, Stretch};
-use super::session::{Mode, PATIENCE};
+use super::session::{Mode, PATIENCE, Session};
 use super::{Context, DocumentLog, Space};
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId};
@@ -248,6 +248,15 @@ impl Space {
             session.inbound.asked.insert(document, now);
             self.send(peer, &Message::Want(vec![(document, held)]), context);
         }
+    }
+
+    /// Whether what a peer sends of a document answers this device.
+    pub(super) fn has_asked_for(&self, peer: &DeviceId, document: &DocumentId) -> bool {
+        self.sessions.get(peer).is_some_and(|Session { inbound, .. }| {
+            let offered =
+                inbound.offer.as_ref().is_some_and(|it| it.missing.contains_key(document));
+            offered || inbound.asked.contains_key(document)
+        })
     }
 
     /// Asks again for what was refused because its author was not known to be a writer.

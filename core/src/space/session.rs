@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::allowance::Allowance;
 use super::effect::{Effect, Notice};
 use super::following::Inbound;
 use super::journal::Accepted;
@@ -121,7 +122,7 @@ impl Space {
         }
         // What came in before does not count as sent in the session that begins.
         self.settle_intake(context);
-        self.connected.insert(peer);
+        self.connected.insert(peer, Allowance::new(&self.limits, context.now.steady));
         self.sessions.remove(&peer);
         self.introduced.remove(&peer);
         self.open_session(peer, context);
@@ -130,6 +131,7 @@ impl Space {
 
     pub(super) fn peer_down(&mut self, peer: DeviceId, context: &mut Context<'_>) {
         self.connected.remove(&peer);
+        self.introduced.remove(&peer);
         self.joiners.remove(&peer);
         self.unshown.remove(&peer);
         if self.sessions.remove(&peer).is_some() {
@@ -139,7 +141,7 @@ impl Space {
 
     /// Opens a session with a connected member that has none.
     pub(super) fn open_session(&mut self, peer: DeviceId, context: &mut Context<'_>) {
-        let connected = self.connected.contains(&peer) && !self.sessions.contains_key(&peer);
+        let connected = self.connected.contains_key(&peer) && !self.sessions.contains_key(&peer);
         if connected && peer != self.me && self.both_are_in(&peer) {
             let began = self.journal.feed().accepted;
             self.sessions.insert(peer, Session::new(context.now.steady, began));
@@ -163,6 +165,7 @@ impl Space {
         if matches!(session.outbound.mode, Mode::Unopened) {
             let saved = theirs.map_or(0, |seen| seen.number);
             session.outbound.begin_again(saved);
+            self.forget_declined(peer, saved);
             self.on_saved(peer, saved, context);
             self.offer_strays(peer);
         }

@@ -1,5 +1,7 @@
 //! "Am I synced?", as a value.
 
+use super::declining::Declined;
+use super::limits::Objection;
 use super::session::Mode;
 use super::{DocumentLog, Space};
 use crate::id::{DeviceId, DocumentId, SpaceId};
@@ -31,6 +33,8 @@ pub struct PeerStatus {
     pub role: Role,
     /// How far the two are with one another.
     pub state: PeerState,
+    /// Why it takes no more of something that is here, or has hung up.
+    pub objection: Option<Objection>,
 }
 
 /// How far two devices are with one another.
@@ -74,6 +78,7 @@ impl Space {
             device: *device,
             role: member.role,
             state: self.peer_state(device),
+            objection: self.declined.get(device).map(|declined| declined.objection),
         });
         let mut documents: Vec<_> = self
             .index
@@ -115,13 +120,18 @@ impl Space {
             let offer = session.inbound.offer.as_ref()?;
             Some(held.behind(offer.missing.get(&document)?))
         };
+        let has_all = |peer: &DeviceId, acked: u64| {
+            let declined = self.declined.get(peer);
+            let of_this = |declined: &Declined| declined.chains.values().any(|of| *of == document);
+            acked >= log.changed && !declined.is_some_and(of_this)
+        };
         DocumentStatus {
             document,
             name: log.label.name().to_owned(),
             entries: log.chains.values().map(|chain| chain.tip.number).sum(),
             chains: log.chains.len(),
             saved: log.saved_feed == log.changed && !self.authors.is_writing(&document),
-            peers: self.acked.values().filter(|acked| **acked >= log.changed).count(),
+            peers: self.acked.iter().filter(|(peer, acked)| has_all(peer, **acked)).count(),
             behind: self.sessions.values().filter_map(missing).max().unwrap_or_default(),
         }
     }

@@ -8,12 +8,13 @@ use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{Swarm, SwarmBuilder, mdns, noise, ping, quic, tcp, yamux};
 
-use crate::config::NetworkConfig;
+use super::addresses::Addresses;
+use crate::config::{Limits, NetworkConfig};
 use crate::error::StartError;
 use crate::streams::Streams;
 
-/// Handshakes that strangers may have under way. Each costs little, but so does beginning one.
-const MAX_PENDING_INCOMING: u32 = 64;
+/// One address may take this part of all handshakes.
+const HANDSHAKES_SHARE: u32 = 4;
 
 /// More than one connection with a peer exists when both dialled at once, or when an old one is not
 /// known to be dead.
@@ -31,6 +32,7 @@ const QUIC_WINDOW_BYTES: u32 = 4 << 20;
 /// nothing to say.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a handshake may take. Whoever opens a connection and says nothing holds its place no longer.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,6 +41,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Behaviour {
     // The limits come first, so that nobody else sees a connection that is over them.
     limits: connection_limits::Behaviour,
+    addresses: Addresses,
     pub(super) streams: Streams,
     ping: ping::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
@@ -65,15 +68,19 @@ pub(super) fn swarm(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartErr
 }
 
 fn behaviour(config: &NetworkConfig, keypair: &Keypair) -> Behaviour {
-    let total = config.limits.max_connections;
+    let Limits { max_connections: total, max_handshakes, .. } = config.limits;
     let limits = ConnectionLimits::default()
-        .with_max_pending_incoming(Some(MAX_PENDING_INCOMING))
+        .with_max_pending_incoming(Some(max_handshakes))
         .with_max_established_incoming(Some(total - total / 4))
         .with_max_established(Some(total))
         .with_max_established_per_peer(Some(MAX_CONNECTIONS_PER_PEER));
     let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT);
     Behaviour {
         limits: connection_limits::Behaviour::new(limits),
+        addresses: Addresses::new(
+            config.limits.max_connections_per_address,
+            max_handshakes.div_ceil(HANDSHAKES_SHARE),
+        ),
         streams: Streams::default(),
         ping: ping::Behaviour::new(ping),
         mdns: if config.mdns { discovery(keypair) } else { None }.into(),

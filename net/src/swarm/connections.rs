@@ -85,7 +85,8 @@ impl Driver {
         let Ok(device) = device_id(&peer_id) else { return };
         let local = self.local;
         let Some(peer) = self.peers.get_mut(&device) else { return };
-        if peer.connections.iter().all(|open| open.id != connection) {
+        let banned = self.bans.contains_key(&device);
+        if banned || peer.connections.iter().all(|open| open.id != connection) {
             return;
         }
         match what {
@@ -138,9 +139,15 @@ impl Driver {
         let Some(open) = peer.connections.iter().find(|open| open.id == connection) else { return };
         let number = self.sessions_begun;
         self.sessions_begun += 1;
-        let (stop, over) = (CancellationToken::new(), CancellationToken::new());
+        let [stop, dismiss, over] = [(); 3].map(|()| CancellationToken::new());
         peer.stop_session();
-        let running = RunningSession { number, began: now, stop: stop.clone(), over: over.clone() };
+        let running = RunningSession {
+            number,
+            began: now,
+            stop: stop.clone(),
+            dismiss: dismiss.clone(),
+            over: over.clone(),
+        };
         let previous = peer.session.replace(running).map(|session| session.over);
         peer.open_at = None;
         let session = Session {
@@ -149,6 +156,7 @@ impl Driver {
             address: open.address.clone(),
             budget: peer.budget.clone(),
             stop,
+            dismiss,
             over,
             previous,
         };
@@ -170,18 +178,30 @@ impl Driver {
             tracing::warn!(peer = ?device, %error, "disconnected for breaking the rules");
             return self.ban(device, ended);
         }
+        if self.bans.contains_key(&device) {
+            return self.close_connections(&device);
+        }
         // A session that ended as soon as it began would only do so again.
         let lasted = ended.duration_since(session.began) >= PATIENCE;
         peer.plan_opening(if opens && lasted { ended } else { ended + PATIENCE });
     }
 
+    /// Takes a peer back only after a while. A session that it has ends when what waits for it is written.
     pub(super) fn ban(&mut self, device: DeviceId, now: Instant) {
         self.bans.insert(device, now + BAN);
-        if let Some(peer) = self.peers.get_mut(&device) {
-            peer.stop_session();
-            peer.open_at = None;
+        let Some(peer) = self.peers.get_mut(&device) else { return };
+        peer.open_at = None;
+        match &peer.session {
+            Some(session) => {
+                session.dismiss.cancel();
+                self.context.outboxes.close(&device);
+            }
+            None => self.close_connections(&device),
         }
-        if let Ok(peer_id) = peer_id(&device) {
+    }
+
+    fn close_connections(&mut self, device: &DeviceId) {
+        if let Ok(peer_id) = peer_id(device) {
             // It is an error only if there is no connection, and then all is well.
             let _ = self.swarm.disconnect_peer_id(peer_id);
         }

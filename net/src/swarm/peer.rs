@@ -31,6 +31,7 @@ pub(super) struct RunningSession {
     pub(super) number: u64,
     pub(super) began: Instant,
     pub(super) stop: CancellationToken,
+    pub(super) dismiss: CancellationToken,
     pub(super) over: CancellationToken,
 }
 

@@ -8,6 +8,8 @@ use crate::raw_peer::RawPeer;
 
 const SMALL: Limits = Limits {
     max_connections: 16,
+    max_connections_per_address: 16,
+    max_handshakes: 16,
     max_frame_bytes: 1 << 20,
     max_inbound_bytes: 1 << 20,
     max_outbound_bytes: 64 << 20,

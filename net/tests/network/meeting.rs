@@ -5,6 +5,22 @@ use libp2p::multiaddr::Protocol;
 use crate::device::{QUIC, TCP, TestDevice};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_on_the_same_port_keeps_nobody_from_dialling() {
+    // Dials went out from the port that the device listens on. Where anybody on the machine had the same one, on any
+    // address, each of them failed for as long as that was so.
+    let (mut alice, alices_address) = TestDevice::listening(1, TCP).await;
+    let (mut bob, bobs_address) = TestDevice::listening(2, TCP).await;
+    let port = bobs_address.iter().find_map(|part| match part {
+        Protocol::Tcp(port) => Some(port),
+        _ => None,
+    });
+    let _taken = std::net::TcpListener::bind(("127.0.0.2", port.unwrap())).unwrap();
+    bob.dial(alice.id, &alices_address);
+    assert_eq!(alice.up().await, bob.id);
+    assert_eq!(bob.up().await, alice.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_devices_talk_over_tcp() {
     talk_over(TCP, Transport::Tcp).await;
 }

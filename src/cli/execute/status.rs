@@ -52,6 +52,7 @@ fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {
         },
         address: connection.map(|connection| connection.address.to_string()),
         transport: connection.map(|connection| connection.transport.to_string()),
+        objection: peer.objection,
     }
 }
 

@@ -48,7 +48,10 @@ fn peer(peer: &Peer) -> String {
         (Some(transport), Some(address)) => format!(" over {transport}, {address}"),
         _ => String::new(),
     };
-    format!("peer {device} ({}): {state}{how}", peer.role.name())
+    let objection = peer.objection.map(|objection| format!("it took no more: {objection}"));
+    let objection = objection.map(|words| format!("\n    {}", paint(&words, Style::new().red())));
+    let objection = objection.unwrap_or_default();
+    format!("peer {device} ({}): {state}{how}{objection}", peer.role.name())
 }
 
 fn document(document: &Document, width: usize) -> String {

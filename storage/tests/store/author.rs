@@ -50,8 +50,13 @@ impl Author {
         if segment.head().is_some() {
             changes.push(Change::Head(self.head.clone()));
         }
-        let (tip, clock, feed) = (self.tip, self.clock, self.tip.number);
-        let record = ChainRecord { tip, clock, feed, state: ChainState::Open };
+        let record = ChainRecord {
+            tip: self.tip,
+            clock: self.clock,
+            bytes: 0,
+            feed: self.tip.number,
+            state: ChainState::Open,
+        };
         changes.push(Change::Segment { document, segment });
         changes.push(Change::Chain { document, chain: self.chain(), record });
         changes.into_iter().map(Record::from).collect()
