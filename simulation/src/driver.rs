@@ -11,7 +11,7 @@ use crate::app::Document;
 use crate::clock::MILLISECOND;
 use crate::device::{Job, Machine};
 use crate::disk::Disk;
-use crate::network::{NOTICING, Pair, Who};
+use crate::network::{DYING, NOTICING, Pair, Who};
 use crate::trace::{Kind, message_of};
 use crate::world::{Due, World};
 
@@ -28,6 +28,10 @@ impl World {
                 Outcome::Waiting
             }
             Machine::Joining(joining) => joining.handle(event, now, self.dice.rng(), &mut effects),
+            Machine::Hostile(mallory) => {
+                mallory.handle(event, &mut effects);
+                Outcome::Waiting
+            }
         };
         match outcome {
             Outcome::Waiting => self.perform(who, effects),
@@ -65,6 +69,7 @@ impl World {
                 space.deadline()
             }
             Machine::Joining(joining) => Some(joining.deadline()),
+            Machine::Hostile(_) => None,
         };
         let tick = deadline.map(|at| device.clock.world_time(at).max(self.now + 1));
         if process.tick != tick {
@@ -120,7 +125,8 @@ impl World {
                         fault,
                         PeerFault::Segment { source: SegmentError::BadSignature { .. } }
                     );
-                    if !(self.mischief || self.governed && unsigned) {
+                    let hostile = [who, other].iter().any(|who| self.devices[*who].hostile);
+                    if !(self.mischief || hostile || self.governed && unsigned) {
                         self.wrong(format_args!("device {who} says of {name}: {fault:?}"));
                     }
                     self.break_off(Pair::of(who, other));
@@ -138,7 +144,8 @@ impl World {
                 if *author == self.devices[who].id() {
                     self.reopen(who, document);
                 }
-                if !self.mischief {
+                let hostile = self.devices.iter().any(|d| d.hostile && d.id() == *author);
+                if !self.mischief && !hostile {
                     self.wrong(format_args!(
                         "device {who} found a fork where nobody forks: {notice:?}"
                     ));
@@ -159,9 +166,18 @@ impl World {
 
     fn send(&mut self, who: Who, peer: DeviceId, frame: Bytes) {
         let other = self.place_near(who, &peer);
+        self.say(who, other, frame);
+    }
+
+    /// Sends a frame to a device, if there is a connection.
+    pub fn say(&mut self, who: Who, other: Who, frame: Bytes) {
         let pair = Pair::of(who, other);
         let sent = self.network.send(pair, who, frame.len(), self.now, &mut self.dice);
         let Some((connection, mut fate)) = sent else { return };
+        if fate.arrives.is_empty() && self.network.doom(pair, connection) {
+            let delay = self.dice.between(MILLISECOND..DYING);
+            self.later(delay, Due::Break { pair, connection });
+        }
         if let Some(spared) = self.losing.get_mut(&(who, message_of(&frame))) {
             match spared.checked_sub(1) {
                 Some(rest) => *spared = rest,

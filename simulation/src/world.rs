@@ -50,6 +50,7 @@ pub(crate) enum Due {
     Connect(Pair),
     Up { pair: Pair, who: Who, connection: u64 },
     Down { who: Who, run: u64, peer: Who },
+    Break { pair: Pair, connection: u64 },
     Left { pair: Pair, connection: u64, who: Who, bytes: usize },
     Arrive { pair: Pair, connection: u64, from: Who, frame: Bytes },
     Settle { who: Who, run: u64 },
@@ -112,6 +113,11 @@ impl World {
             Due::Connect(pair) => self.connect(pair),
             Due::Up { pair, who, connection } => self.up(pair, who, connection),
             Due::Down { who, run, peer } if self.runs(who, run) => self.down(who, peer),
+            Due::Break { pair, connection } => {
+                if self.network.current(pair, connection).is_some() {
+                    self.break_off(pair);
+                }
+            }
             Due::Left { pair, connection, who, bytes } => {
                 if self.network.current(pair, connection).is_some() {
                     let peer = self.devices[pair.other(who)].id();

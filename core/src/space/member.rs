@@ -49,6 +49,8 @@ impl Space {
         self.open_session(peer, context);
         match message {
             Message::Open(open) => return self.on_open(peer, open, context),
+            // Whoever has not said which version they speak is not understood. What overtook that is told again.
+            _ if !self.has_opened(&peer) => {}
             Message::Changed(changed) => return self.changed(peer, changed, context),
             Message::Want(documents) => self.wanted(peer, documents),
             Message::Segments(segments) => return self.segments(peer, segments, context),

@@ -145,6 +145,11 @@ impl Space {
         }
     }
 
+    /// Whether a connected member has said which version it speaks, and that is one of this device's.
+    pub(super) fn has_opened(&self, peer: &DeviceId) -> bool {
+        self.sessions.get(peer).is_some_and(Session::is_open)
+    }
+
     pub(super) fn on_open(
         &mut self,
         peer: DeviceId,
