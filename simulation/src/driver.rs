@@ -230,8 +230,8 @@ impl World {
     pub(crate) fn job(&mut self, who: Who, asked: u64, job: Job) {
         let run = self.devices[who].run;
         let Some(process) = &self.devices[who].process else { return };
-        // A device opens a document on the thread that writes, and reads for peers while that goes on.
-        if matches!(job, Job::Open(_)) && process.writer.is_behind(asked) {
+        // A device opens and mends documents on the thread that writes, and reads for peers while that goes on.
+        if !matches!(job, Job::Read { .. }) && process.writer.is_behind(asked) {
             return self.later(MILLISECOND / 2, Due::Job { who, run, asked, job });
         }
         match job {
