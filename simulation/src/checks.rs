@@ -35,6 +35,7 @@ impl World {
             self.check_ledger();
         }
         self.check_content();
+        self.check_villain();
         std::mem::take(&mut self.wrongs)
     }
 
@@ -44,7 +45,8 @@ impl World {
     /// What is not so yet.
     pub fn agreement(&self) -> Result<(), String> {
         let members: Vec<_> = self.members().collect();
-        let running = self.devices.iter().filter(|device| device.process.is_some());
+        let running =
+            self.devices.iter().filter(|device| device.process.is_some() && !device.hostile);
         let removed = |device: &&crate::device::Device| {
             device.space().is_some_and(|space| space.role().is_none())
         };
@@ -78,9 +80,9 @@ impl World {
         if rosters.len() > 1 { Err(format!("rosters differ: {rosters:?}")) } else { Ok(()) }
     }
 
-    /// The devices whose space counts them as members.
-    fn members(&self) -> impl Iterator<Item = (Who, &Space)> {
-        let spaces = self.devices.iter().enumerate();
+    /// The honest devices whose space counts them as members.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (Who, &Space)> {
+        let spaces = self.devices.iter().enumerate().filter(|(_, device)| !device.hostile);
         spaces
             .filter_map(|(who, device)| Some((who, device.space()?)))
             .filter(|(_, space)| space.role().is_some())
@@ -125,8 +127,10 @@ impl World {
     /// The members that a device has a link to.
     fn neighbours(&self, who: Who) -> Vec<Who> {
         let pairs = self.network.pairs_of(who).into_iter().map(|pair: Pair| pair.other(who));
-        let is_member =
-            |other: &Who| self.devices[*other].space().is_some_and(|space| space.role().is_some());
+        let is_member = |other: &Who| {
+            !self.devices[*other].hostile
+                && self.devices[*other].space().is_some_and(|space| space.role().is_some())
+        };
         pairs.filter(is_member).collect()
     }
 
@@ -134,9 +138,9 @@ impl World {
     fn check_quiet(&mut self) {
         // Positions and what was acknowledged are told and stored within a few seconds.
         self.run_for(QUIET);
-        let (frames, memory) = (self.trace.frames, self.memory());
+        let (frames, memory) = (self.honest_frames, self.memory());
         self.run_for(QUIET);
-        let more = self.trace.frames - frames;
+        let more = self.honest_frames - frames;
         if more > 0 {
             self.wrong(format_args!("{more} frames in a world where all is said"));
         }
@@ -150,7 +154,8 @@ impl World {
     /// How large each machine is, measured by what it prints.
     fn memory(&self) -> Vec<usize> {
         let size = |device: &crate::device::Device| {
-            device.space().map_or(0, |space| format!("{space:?}").len())
+            let honest = device.space().filter(|_| !device.hostile);
+            honest.map_or(0, |space| format!("{space:?}").len())
         };
         self.devices.iter().map(size).collect()
     }

@@ -50,6 +50,9 @@ impl World {
 
     /// A frame came in: it is for the machine if its tag says so.
     pub fn frame(&mut self, who: Who, peer: DeviceId, frame: Bytes) {
+        if let Some(villain) = self.villain.as_mut().filter(|villain| villain.who == who) {
+            villain.overhear(&frame);
+        }
         let Some(process) = &self.devices[who].process else { return };
         if tag_of(&frame) == Some(tag(&process.machine.space_id(), &peer)) {
             self.feed(who, Event::Frame { peer, frame });
@@ -184,6 +187,8 @@ impl World {
                 None => fate.arrives.clear(),
             }
         }
+        let honest = [who, other].iter().all(|who| !self.devices[*who].hostile);
+        self.honest_frames += u64::from(honest);
         self.trace.frame((who, other), self.now, fate.arrives.first().copied(), &frame);
         let left = Due::Left { pair, connection, who, bytes: frame.len() };
         self.later(fate.leaves - self.now, left);

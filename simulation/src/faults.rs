@@ -91,7 +91,9 @@ impl World {
 
     /// A device's process ends suddenly.
     pub fn crash(&mut self, who: Who, how: Crash) {
-        if self.devices[who].process.take().is_none() {
+        let runs = |process: &mut Process| !matches!(process.machine, Machine::Hostile(_));
+        // A device without a core has nothing that a crash could hurt.
+        if self.devices[who].process.take_if(runs).is_none() {
             return;
         }
         let device = &mut self.devices[who];
@@ -106,6 +108,20 @@ impl World {
         for pair in self.network.pairs_of(who) {
             self.break_off(pair);
         }
+    }
+
+    /// A device's disk is replaced by a copy that was made earlier, on a machine that was started since. What the device
+    /// had by then and nobody else has is lost.
+    pub fn restore(&mut self, who: Who, copy: &Disk) {
+        self.crash(who, Crash::Kill);
+        let device = &mut self.devices[who];
+        if device.process.is_some() {
+            return;
+        }
+        device.disk = copy.saved_copy();
+        device.boot += 1;
+        self.trace.note(self.now, who, Kind::Disk, "an older copy of the disk is restored");
+        self.ledger.restored(who);
     }
 
     /// Nothing gets through between the two. The connection may take a while to notice.

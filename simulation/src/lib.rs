@@ -22,5 +22,6 @@ pub mod random;
 pub mod scenario;
 pub mod story;
 pub mod trace;
+pub mod villain;
 pub mod world;
 pub mod writer;

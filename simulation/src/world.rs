@@ -11,6 +11,7 @@ use crate::ledger::Ledger;
 use crate::network::{Network, Pair, Who};
 use crate::random::Dice;
 use crate::trace::{Kind, Trace};
+use crate::villain::Villain;
 use crate::writer::Step;
 
 /// A world that a seed decides.
@@ -35,6 +36,10 @@ pub struct World {
     /// Whether somebody was removed, or given another role. Whoever hears of that later than of what was cut off by it
     /// sees entries under no signature, parts with whoever sent them, and is told in the right order next time.
     pub governed: bool,
+    /// Whoever breaks the rules at random, and with what.
+    pub villain: Option<Villain>,
+    /// How many frames honest devices sent one another.
+    pub honest_frames: u64,
     /// The notices that a test may look for.
     pub notices: Vec<(Who, driftline_core::space::Notice)>,
     /// Frames that are lost whatever the link is like: who sends them and what is in them, and how many
@@ -72,6 +77,8 @@ impl World {
             wrongs: Vec::new(),
             mischief: false,
             governed: false,
+            villain: None,
+            honest_frames: 0,
             notices: Vec::new(),
             losing: BTreeMap::new(),
             due: BTreeMap::new(),
