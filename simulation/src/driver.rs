@@ -105,6 +105,8 @@ impl World {
 
     /// Does what a machine asked for, in order.
     pub(crate) fn perform(&mut self, who: Who, effects: Vec<Effect>) {
+        // A document that is opened anew because of one is read after all that came with it was handed to the disk.
+        let mut notices = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Write(changes) => self.append(who, changes),
@@ -134,9 +136,10 @@ impl World {
                     }
                     self.break_off(Pair::of(who, other));
                 }
-                Effect::Notify(notice) => self.notice(who, notice),
+                Effect::Notify(notice) => notices.push(notice),
             }
         }
+        notices.into_iter().for_each(|notice| self.notice(who, notice));
     }
 
     fn notice(&mut self, who: Who, notice: Notice) {

@@ -232,7 +232,9 @@ fn back_up_or_restore(world: &mut World, backup: &mut Option<(Who, Disk)>) {
         Some((who, copy)) => world.restore(who, &copy),
         None => {
             let who = world.dice.below(world.devices.len());
-            *backup = Some((who, world.devices[who].disk.saved_copy()));
+            if world.devices[who].space().is_some() {
+                *backup = Some((who, world.devices[who].disk.saved_copy()));
+            }
         }
     }
 }
