@@ -214,8 +214,12 @@ impl Stage {
             _ if self.is_about_the_roster() => {
                 let entry = self.deed();
                 let document = roster_document(&space);
-                let mut frames =
-                    vec![forgery::roster_segments(&space, &me, document, &[entry.clone()])];
+                let mut frames = vec![forgery::roster_segments(
+                    &space,
+                    &me,
+                    document,
+                    std::slice::from_ref(&entry),
+                )];
                 // Whoever introduces themselves has not said yet what they speak.
                 if self.cell.state != State::OldVersion {
                     frames.push(forgery::introduce(&space, &me, &[entry]));
