@@ -38,6 +38,7 @@ impl World {
         }
         self.check_content();
         self.check_disks();
+        self.check_villain();
         std::mem::take(&mut self.wrongs)
     }
 
@@ -47,7 +48,8 @@ impl World {
     /// What is not so yet.
     pub fn agreement(&self) -> Result<(), String> {
         let members: Vec<_> = self.members().collect();
-        let running = self.devices.iter().filter(|device| device.process.is_some());
+        let running =
+            self.devices.iter().filter(|device| device.process.is_some() && !device.hostile);
         let removed = |device: &&crate::device::Device| {
             device.space().is_some_and(|space| space.role().is_none())
         };
@@ -81,9 +83,9 @@ impl World {
         if rosters.len() > 1 { Err(format!("rosters differ: {rosters:?}")) } else { Ok(()) }
     }
 
-    /// The devices whose space counts them as members.
-    fn members(&self) -> impl Iterator<Item = (Who, &Space)> {
-        let spaces = self.devices.iter().enumerate();
+    /// The honest devices whose space counts them as members.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (Who, &Space)> {
+        let spaces = self.devices.iter().enumerate().filter(|(_, device)| !device.hostile);
         spaces
             .filter_map(|(who, device)| Some((who, device.space()?)))
             .filter(|(_, space)| space.role().is_some())
@@ -114,7 +116,9 @@ impl World {
                 return Err(format!("device {who} is {state:?} with device {neighbour}"));
             }
         }
-        if !neighbours.is_empty() && !space.is_caught_up() {
+        // Whoever lies about their feed is never caught up with.
+        let lied_to = self.network.pairs_of(who).iter().any(|p| self.devices[p.other(who)].hostile);
+        if !neighbours.is_empty() && !lied_to && !space.is_caught_up() {
             return Err(format!("device {who} has not caught up"));
         }
         for document in &status.documents {
@@ -128,8 +132,10 @@ impl World {
     /// The members that a device has a link to.
     fn neighbours(&self, who: Who) -> Vec<Who> {
         let pairs = self.network.pairs_of(who).into_iter().map(|pair: Pair| pair.other(who));
-        let is_member =
-            |other: &Who| self.devices[*other].space().is_some_and(|space| space.role().is_some());
+        let is_member = |other: &Who| {
+            !self.devices[*other].hostile
+                && self.devices[*other].space().is_some_and(|space| space.role().is_some())
+        };
         pairs.filter(is_member).collect()
     }
 
@@ -137,9 +143,9 @@ impl World {
     fn check_quiet(&mut self) {
         // Positions and what was acknowledged are told and stored within a few seconds.
         self.run_for(QUIET);
-        let (frames, memory) = (self.trace.frames, self.memory());
+        let (frames, memory) = (self.honest_frames, self.memory());
         self.run_for(QUIET);
-        let more = self.trace.frames - frames;
+        let more = self.honest_frames - frames;
         if more > 0 {
             self.wrong(format_args!("{more} frames in a world where all is said"));
         }
@@ -153,7 +159,8 @@ impl World {
     /// How large each machine is, measured by what it prints.
     fn memory(&self) -> Vec<usize> {
         let size = |device: &crate::device::Device| {
-            device.space().map_or(0, |space| format!("{space:?}").len())
+            let honest = device.space().filter(|_| !device.hostile);
+            honest.map_or(0, |space| format!("{space:?}").len())
         };
         self.devices.iter().map(size).collect()
     }

@@ -14,6 +14,7 @@ use driftline_storage::Store;
 use crate::app::Document;
 use crate::clock::{Clock, Time};
 use crate::disk::Disk;
+use crate::mallory::Mallory;
 use crate::writer::Writer;
 
 /// A device.
@@ -33,6 +34,8 @@ pub struct Device {
     pub run: u64,
     /// What it joins with, while there is no space on its disk.
     pub ticket: Option<Ticket>,
+    /// Whether whoever has it breaks the rules. Nothing is promised to them.
+    pub hostile: bool,
     /// The process, while it runs.
     pub process: Option<Process>,
 }
@@ -61,6 +64,8 @@ pub enum Machine {
     Joining(Box<Joining>),
     /// It is in.
     Member(Box<Space>),
+    /// It keeps no rule.
+    Hostile(Mallory),
 }
 
 /// Something to do with the store, once all that was asked for before is written.
@@ -99,7 +104,7 @@ impl Device {
     pub fn space(&self) -> Option<&Space> {
         match &self.process.as_ref()?.machine {
             Machine::Member(space) => Some(space),
-            Machine::Joining(_) => None,
+            Machine::Joining(_) | Machine::Hostile(_) => None,
         }
     }
 
@@ -110,11 +115,17 @@ impl Device {
 }
 
 impl Process {
+    /// A process that has just begun.
+    pub(crate) fn new(machine: Machine, store: Store<Disk>) -> Self {
+        let (writer, documents) = (Writer::default(), BTreeMap::new());
+        Self { machine, store, writer, documents, settling: false, tick: None }
+    }
+
     /// The space, if the process is in.
     pub fn space_mut(&mut self) -> Option<&mut Space> {
         match &mut self.machine {
             Machine::Member(space) => Some(space),
-            Machine::Joining(_) => None,
+            Machine::Joining(_) | Machine::Hostile(_) => None,
         }
     }
 }
@@ -125,6 +136,7 @@ impl Machine {
         match self {
             Self::Joining(joining) => joining.space(),
             Self::Member(space) => space.id(),
+            Self::Hostile(mallory) => mallory.space(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::app::Document;
 use crate::clock::MILLISECOND;
 use crate::device::{Job, Machine};
 use crate::disk::Disk;
-use crate::network::{NOTICING, Pair, Who};
+use crate::network::{DYING, NOTICING, Pair, Who};
 use crate::trace::{Kind, message_of};
 use crate::world::{Due, World};
 
@@ -28,6 +28,10 @@ impl World {
                 Outcome::Waiting
             }
             Machine::Joining(joining) => joining.handle(event, now, self.dice.rng(), &mut effects),
+            Machine::Hostile(mallory) => {
+                mallory.handle(event, &mut effects);
+                Outcome::Waiting
+            }
         };
         match outcome {
             Outcome::Waiting => self.perform(who, effects),
@@ -46,6 +50,9 @@ impl World {
 
     /// A frame came in: it is for the machine if its tag says so.
     pub fn frame(&mut self, who: Who, peer: DeviceId, frame: Bytes) {
+        if let Some(villain) = self.villain.as_mut().filter(|villain| villain.who == who) {
+            villain.overhear(&frame);
+        }
         let Some(process) = &self.devices[who].process else { return };
         if tag_of(&frame) == Some(tag(&process.machine.space_id(), &peer)) {
             self.feed(who, Event::Frame { peer, frame });
@@ -65,6 +72,7 @@ impl World {
                 space.deadline()
             }
             Machine::Joining(joining) => Some(joining.deadline()),
+            Machine::Hostile(_) => None,
         };
         let tick = deadline.map(|at| device.clock.world_time(at).max(self.now + 1));
         if process.tick != tick {
@@ -97,6 +105,8 @@ impl World {
 
     /// Does what a machine asked for, in order.
     pub(crate) fn perform(&mut self, who: Who, effects: Vec<Effect>) {
+        // A document that is opened anew because of one is read after all that came with it was handed to the disk.
+        let mut notices = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Write(changes) => self.append(who, changes),
@@ -120,14 +130,16 @@ impl World {
                         fault,
                         PeerFault::Segment { source: SegmentError::BadSignature { .. } }
                     );
-                    if !(self.mischief || self.governed && unsigned) {
+                    let hostile = [who, other].iter().any(|who| self.devices[*who].hostile);
+                    if !(self.mischief || hostile || self.governed && unsigned) {
                         self.wrong(format_args!("device {who} says of {name}: {fault:?}"));
                     }
                     self.break_off(Pair::of(who, other));
                 }
-                Effect::Notify(notice) => self.notice(who, notice),
+                Effect::Notify(notice) => notices.push(notice),
             }
         }
+        notices.into_iter().for_each(|notice| self.notice(who, notice));
     }
 
     fn notice(&mut self, who: Who, notice: Notice) {
@@ -138,7 +150,8 @@ impl World {
                 if *author == self.devices[who].id() {
                     self.reopen(who, document);
                 }
-                if !self.mischief {
+                let hostile = self.devices.iter().any(|d| d.hostile && d.id() == *author);
+                if !self.mischief && !hostile {
                     self.wrong(format_args!(
                         "device {who} found a fork where nobody forks: {notice:?}"
                     ));
@@ -159,15 +172,26 @@ impl World {
 
     fn send(&mut self, who: Who, peer: DeviceId, frame: Bytes) {
         let other = self.place_near(who, &peer);
+        self.say(who, other, frame);
+    }
+
+    /// Sends a frame to a device, if there is a connection.
+    pub fn say(&mut self, who: Who, other: Who, frame: Bytes) {
         let pair = Pair::of(who, other);
         let sent = self.network.send(pair, who, frame.len(), self.now, &mut self.dice);
         let Some((connection, mut fate)) = sent else { return };
+        if fate.arrives.is_empty() && self.network.doom(pair, connection) {
+            let delay = self.dice.between(MILLISECOND..DYING);
+            self.later(delay, Due::Break { pair, connection });
+        }
         if let Some(spared) = self.losing.get_mut(&(who, message_of(&frame))) {
             match spared.checked_sub(1) {
                 Some(rest) => *spared = rest,
                 None => fate.arrives.clear(),
             }
         }
+        let honest = [who, other].iter().all(|who| !self.devices[*who].hostile);
+        self.honest_frames += u64::from(honest);
         self.trace.frame((who, other), self.now, fate.arrives.first().copied(), &frame);
         let left = Due::Left { pair, connection, who, bytes: frame.len() };
         self.later(fate.leaves - self.now, left);
@@ -214,8 +238,8 @@ impl World {
     pub(crate) fn job(&mut self, who: Who, asked: u64, job: Job) {
         let run = self.devices[who].run;
         let Some(process) = &self.devices[who].process else { return };
-        // A device opens a document on the thread that writes, and reads for peers while that goes on.
-        if matches!(job, Job::Open(_)) && process.writer.is_behind(asked) {
+        // A device opens and mends documents on the thread that writes, and reads for peers while that goes on.
+        if !matches!(job, Job::Read { .. }) && process.writer.is_behind(asked) {
             return self.later(MILLISECOND / 2, Due::Job { who, run, asked, job });
         }
         match job {

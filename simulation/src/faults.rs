@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use driftline_core::id::SpaceId;
 use driftline_core::identity::DeviceKey;
 use driftline_core::roster::Ticket;
 use driftline_core::space::{Joining, Space};
@@ -10,10 +11,10 @@ use driftline_storage::{Life, Store, StoreError};
 use crate::clock::{Clock, SECOND, Time};
 use crate::device::{Device, Machine, Process};
 use crate::disk::Disk;
+use crate::mallory::Mallory;
 use crate::network::{Pair, Quality, Who};
 use crate::trace::Kind;
 use crate::world::World;
-use crate::writer::Writer;
 
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +43,9 @@ impl World {
         ticket: Option<Ticket>,
     ) -> Who {
         let (name, clock) = (name.to_owned(), Clock::right());
-        let (boot, run, process) = (0, 0, None);
-        self.devices.push(Device { name, key, disk, clock, boot, run, ticket, process });
+        let (boot, run, process, hostile) = (0, 0, None, false);
+        let device = Device { name, key, disk, clock, boot, run, ticket, hostile, process };
+        self.devices.push(device);
         self.devices.len() - 1
     }
 
@@ -72,9 +74,26 @@ impl World {
         }
     }
 
+    /// A device runs none of the core from now on, and keeps no rule of that space's.
+    pub fn corrupt(&mut self, who: Who, space: SpaceId) -> Result<(), StoreError> {
+        let fresh = self.dice.bytes();
+        let device = &mut self.devices[who];
+        device.run += 1;
+        device.hostile = true;
+        let store = Store::open(device.disk.clone(), Life { boot: None, fresh })?;
+        let machine = Machine::Hostile(Mallory::new(space, device.id()));
+        device.process = Some(Process::new(machine, store));
+        for pair in self.network.pairs_of(who) {
+            self.connect_soon(pair);
+        }
+        Ok(())
+    }
+
     /// A device's process ends suddenly.
     pub fn crash(&mut self, who: Who, how: Crash) {
-        if self.devices[who].process.take().is_none() {
+        let runs = |process: &mut Process| !matches!(process.machine, Machine::Hostile(_));
+        // A device without a core has nothing that a crash could hurt.
+        if self.devices[who].process.take_if(runs).is_none() {
             return;
         }
         let device = &mut self.devices[who];
@@ -89,6 +108,20 @@ impl World {
         for pair in self.network.pairs_of(who) {
             self.break_off(pair);
         }
+    }
+
+    /// A device's disk is replaced by a copy that was made earlier, on a machine that was started since. What the device
+    /// had by then and nobody else has is lost.
+    pub fn restore(&mut self, who: Who, copy: &Disk) {
+        self.crash(who, Crash::Kill);
+        let device = &mut self.devices[who];
+        if device.process.is_some() {
+            return;
+        }
+        device.disk = copy.saved_copy();
+        device.boot += 1;
+        self.trace.note(self.now, who, Kind::Disk, "an older copy of the disk is restored");
+        self.ledger.restored(who);
     }
 
     /// Nothing gets through between the two. The connection may take a while to notice.
@@ -163,7 +196,6 @@ impl Device {
             }
             (None, None) => unreachable!("a device has a space on its disk, or a ticket"),
         };
-        let (writer, documents) = (Writer::default(), std::collections::BTreeMap::new());
-        Ok(Process { machine, store, writer, documents, settling: false, tick: None })
+        Ok(Process::new(machine, store))
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use driftline_core::document::Label;
-use driftline_core::id::{ChainId, DocumentId, Hash};
-use driftline_core::log::{EntryKind, Frontier, Segment};
+use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash};
+use driftline_core::log::{ChainHead, EntryKind, Frontier, Segment};
 use driftline_core::roster::Reach;
 use driftline_storage::{Life, Store};
 
@@ -21,6 +21,8 @@ pub struct Ledger {
     /// Edits that are in no segment yet, by their chain.
     waiting: BTreeMap<(Who, ChainId), VecDeque<usize>>,
     images: BTreeMap<Who, Image>,
+    /// Devices that go by an older copy of their disk: what they promised before is void.
+    restored: BTreeSet<Who>,
 }
 
 /// One edit.
@@ -98,6 +100,17 @@ impl Ledger {
         self.waiting.retain(|(author, _), _| *author != who);
     }
 
+    /// A device's disk is an older one again: nobody can hold it to what it said.
+    pub(crate) fn restored(&mut self, who: Who) {
+        self.crashed(who);
+        self.restored.insert(who);
+        self.images.remove(&who);
+        for edit in &mut self.edits {
+            edit.saved &= edit.who != who;
+            edit.peers.remove(&who);
+        }
+    }
+
     /// What is wrong with a log: an edit that was promised to last and is not there, or an entry that nobody
     /// wrote.
     ///
@@ -136,6 +149,9 @@ impl World {
     pub(crate) fn check_promises(&mut self, who: Who) {
         let run = self.devices[who].run;
         let Some(space) = self.devices[who].space() else { return };
+        if self.devices[who].hostile {
+            return;
+        }
         let everybody = self.devices.len() - 1;
         let open = |edit: &&Edited| {
             edit.who == who && edit.run == run && (!edit.saved || edit.peers.len() < everybody)
@@ -150,7 +166,9 @@ impl World {
             }
             for peer in standing.peers {
                 let peer = self.place_of(&peer);
-                if self.ledger.edits[at].peers.insert(peer) {
+                // Nobody answers for what a liar says, nor for what went with a disk.
+                let void = self.devices[peer].hostile || self.ledger.restored.contains(&peer);
+                if !void && self.ledger.edits[at].peers.insert(peer) {
                     self.check_promise(at, peer);
                 }
             }
@@ -191,18 +209,24 @@ impl World {
         let mut wrongs = Vec::new();
         let documents: BTreeSet<_> = self.ledger.edits.iter().map(|edit| edit.document).collect();
         for (who, device) in self.devices.iter().enumerate() {
-            let Some(process) = &device.process else { continue };
+            let Some(process) = device.process.as_ref().filter(|_| !device.hostile) else {
+                continue;
+            };
             if device.space().is_none_or(|space| space.role().is_none()) {
                 continue;
             }
             for document in &documents {
-                let log = payloads(&process.store, document);
+                let log = payloads(&process.store, document, self.villain());
                 let counts = |edit: &Edited| self.counts(who, edit);
                 let wrong = self.ledger.compare(document, &log, counts);
                 wrongs.extend(wrong.map(|wrong| format!("on device {who}: {wrong}")));
             }
         }
         wrongs.into_iter().for_each(|wrong| self.wrong(wrong));
+    }
+
+    fn villain(&self) -> Option<DeviceId> {
+        self.villain.as_ref().map(|villain| self.devices[villain.who].id())
     }
 
     /// Whether an edit counts, as far as a device knows: whoever wrote it may since have been removed.
@@ -226,7 +250,9 @@ impl World {
 
     /// Whether every edit of processes that still run is saved by now.
     pub(crate) fn check_nothing_waits(&mut self) {
-        let lives = |edit: &Edited| self.devices[edit.who].run == edit.run;
+        let lives = |edit: &Edited| {
+            self.devices[edit.who].run == edit.run && !self.devices[edit.who].hostile
+        };
         let late = self.ledger.edits.iter().position(|edit| lives(edit) && !edit.saved);
         if let Some(at) = late {
             let edit = &self.ledger.edits[at];
@@ -246,12 +272,15 @@ fn hash(payload: &[u8]) -> Hash {
     Hash(*blake3::hash(payload).as_bytes())
 }
 
-/// Every entry of a document's log, by chain and number.
-fn payloads(store: &Store<Disk>, document: &DocumentId) -> Log {
+/// Every entry of a document's log, by chain and number, but those of a villain: that one answers to nobody.
+fn payloads(store: &Store<Disk>, document: &DocumentId, villain: Option<DeviceId>) -> Log {
     let reading = store.segments(document, &Frontier::default(), usize::MAX);
     let segments = reading.map(|reading| reading.segments).unwrap_or_default();
+    let heads = segments.iter().filter_map(Segment::head);
+    let of_villain = heads.filter(|head| Some(head.device) == villain);
+    let of_villain: BTreeSet<_> = of_villain.map(ChainHead::id).collect();
     let mut payloads = BTreeMap::new();
-    for segment in &segments {
+    for segment in segments.iter().filter(|segment| !of_villain.contains(&segment.chain)) {
         let entries = segment.entries().map_while(Result::ok);
         let entries = (segment.first()..).zip(entries);
         // Mends are written by nobody's app.
@@ -264,7 +293,7 @@ fn payloads(store: &Store<Disk>, document: &DocumentId) -> Log {
 }
 
 /// The ends of the chains on a disk.
-fn ends_on(disk: Disk, me: &driftline_core::id::DeviceId) -> BTreeMap<(DocumentId, ChainId), u64> {
+fn ends_on(disk: Disk, me: &DeviceId) -> BTreeMap<(DocumentId, ChainId), u64> {
     let life = Life { boot: None, fresh: [0; 16] };
     let Ok(store) = Store::open(disk, life) else { return BTreeMap::new() };
     let spaces = store.load(me).unwrap_or_default();

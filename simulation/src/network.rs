@@ -95,6 +95,9 @@ pub struct Link {
 /// How long a device takes at the most to hear of the end of a connection.
 pub const NOTICING: Time = 50 * MILLISECOND;
 
+/// How long a connection lasts at the most on which a frame was lost.
+pub const DYING: Time = 2_000 * MILLISECOND;
+
 /// A connection. Frames of one that is over are never delivered.
 #[derive(Debug)]
 pub struct Connection {
@@ -105,6 +108,8 @@ pub struct Connection {
     left: [Time; 2],
     /// When the last frame that keeps its place arrives.
     arrived: [Time; 2],
+    /// A frame was lost on it. A stream that loses something is over, though it may take a while to notice.
+    doomed: bool,
 }
 
 /// What becomes of a frame.
@@ -153,7 +158,7 @@ impl Network {
         self.connections += 1;
         let number = self.connections;
         let (left, arrived) = ([0; 2], [0; 2]);
-        link.connection = Some(Connection { number, up: [false; 2], left, arrived });
+        link.connection = Some(Connection { number, up: [false; 2], left, arrived, doomed: false });
         Some(number)
     }
 
@@ -170,6 +175,18 @@ impl Network {
         let Some(connection) = self.current(pair, number) else { return false };
         connection.up[pair.side(who)] = true;
         true
+    }
+
+    /// Whether there is a connection of which both have heard.
+    pub fn is_up(&self, pair: Pair) -> bool {
+        let connection = self.links.get(&pair).and_then(|link| link.connection.as_ref());
+        connection.is_some_and(|connection| connection.up == [true; 2])
+    }
+
+    /// A frame was lost on that connection; says whether it is the first.
+    pub fn doom(&mut self, pair: Pair, number: u64) -> bool {
+        let connection = self.current(pair, number);
+        connection.is_some_and(|connection| !std::mem::replace(&mut connection.doomed, true))
     }
 
     /// The connection of that number, if it is not over.

@@ -21,7 +21,7 @@ use crate::world::World;
 /// How long tickets last: longer than any clock is off.
 pub const TERM: Duration = Duration::from_secs(3 * 365 * 24 * 3600);
 
-const DOCUMENTS: [&str; 3] = ["notes/today", "list", "plan"];
+pub(crate) const DOCUMENTS: [&str; 3] = ["notes/today", "list", "plan"];
 
 /// What a run came to.
 #[derive(Debug)]
@@ -130,7 +130,11 @@ fn settle_in(world: &mut World) {
         let ticket = ticket(world, role);
         world.add("late", Disk::default(), ticket);
     }
-    for pair in topology(world, count) {
+    let mut pairs = topology(world, count);
+    if world.dice.chance(0.33) {
+        pairs.extend(world.let_a_villain_in());
+    }
+    for pair in pairs {
         let quality = Quality::random(&mut world.dice);
         world.network.link(pair, quality);
         world.connect_soon(pair);
@@ -152,19 +156,24 @@ fn topology(world: &mut World, count: usize) -> Vec<Pair> {
 fn live(world: &mut World) {
     let end = world.now + world.dice.between(3 * SECOND..20 * SECOND);
     let trouble = *world.dice.pick(&[0.0, 0.05, 0.2]);
+    let mut backup: Option<(Who, Disk)> = None;
     while world.now < end {
         let pause = *world.dice.pick(&[2 * MILLISECOND, 50 * MILLISECOND, 600 * MILLISECOND]);
         let pause = world.dice.between(1..pause);
         world.run_for(pause);
-        if world.dice.chance(trouble) {
+        if world.dice.chance(trouble / 20.0) {
+            back_up_or_restore(world, &mut backup);
+        } else if world.dice.chance(trouble) {
             fault(world);
         } else if world.dice.chance(0.03) {
             govern(world);
+        } else if world.villain.is_some() && world.dice.chance(0.15) {
+            world.attack();
         } else {
             act(world);
         }
     }
-    if world.governed {
+    if world.governed || world.villain.is_some() {
         link_all(world);
     }
 }
@@ -203,13 +212,28 @@ fn govern(world: &mut World) {
         _ if whom == 0 => {}
         0 => _ = world.remove(who, whom),
         1 => {
-            let role = *world.dice.pick(&[Role::Reader, Role::Writer, Role::Admin]);
+            // Whoever breaks the rules and is an admin may do what they like.
+            let most = if world.devices[whom].hostile { 2 } else { 3 };
+            let role = *world.dice.pick(&[Role::Reader, Role::Writer, Role::Admin][..most]);
             world.appoint(who, whom, role);
         }
         _ => {
             let role = *world.dice.pick(&[Role::Writer, Role::Reader]);
             if let Some(ticket) = ticket(world, role) {
                 world.petition(whom, &ticket);
+            }
+        }
+    }
+}
+
+/// Somebody copies a disk, or goes by the copy that was made.
+fn back_up_or_restore(world: &mut World, backup: &mut Option<(Who, Disk)>) {
+    match backup.take() {
+        Some((who, copy)) => world.restore(who, &copy),
+        None => {
+            let who = world.dice.below(world.devices.len());
+            if world.devices[who].space().is_some() {
+                *backup = Some((who, world.devices[who].disk.saved_copy()));
             }
         }
     }

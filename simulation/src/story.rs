@@ -183,6 +183,11 @@ impl Person {
         self.net.world(|world| world.remove(self.who, other.who))
     }
 
+    /// Gives somebody another role; says whether that was permitted.
+    pub fn appoints(&self, other: &Self, role: Role) -> bool {
+        self.net.world(|world| world.appoint(self.who, other.who, role))
+    }
+
     /// Gives somebody a ticket to join with, again if need be.
     pub fn invites(&self, other: &Self, role: Role) {
         self.net.world(|world| {

@@ -11,6 +11,7 @@ use crate::ledger::Ledger;
 use crate::network::{Network, Pair, Who};
 use crate::random::Dice;
 use crate::trace::{Kind, Trace};
+use crate::villain::Villain;
 use crate::writer::Step;
 
 /// A world that a seed decides.
@@ -35,6 +36,10 @@ pub struct World {
     /// Whether somebody was removed, or given another role. Whoever hears of that later than of what was cut off by it
     /// sees entries under no signature, parts with whoever sent them, and is told in the right order next time.
     pub governed: bool,
+    /// Whoever breaks the rules at random, and with what.
+    pub villain: Option<Villain>,
+    /// How many frames honest devices sent one another.
+    pub honest_frames: u64,
     /// The notices that a test may look for.
     pub notices: Vec<(Who, driftline_core::space::Notice)>,
     /// Frames that are lost whatever the link is like: who sends them and what is in them, and how many
@@ -50,6 +55,7 @@ pub(crate) enum Due {
     Connect(Pair),
     Up { pair: Pair, who: Who, connection: u64 },
     Down { who: Who, run: u64, peer: Who },
+    Break { pair: Pair, connection: u64 },
     Left { pair: Pair, connection: u64, who: Who, bytes: usize },
     Arrive { pair: Pair, connection: u64, from: Who, frame: Bytes },
     Settle { who: Who, run: u64 },
@@ -71,6 +77,8 @@ impl World {
             wrongs: Vec::new(),
             mischief: false,
             governed: false,
+            villain: None,
+            honest_frames: 0,
             notices: Vec::new(),
             losing: BTreeMap::new(),
             due: BTreeMap::new(),
@@ -112,6 +120,11 @@ impl World {
             Due::Connect(pair) => self.connect(pair),
             Due::Up { pair, who, connection } => self.up(pair, who, connection),
             Due::Down { who, run, peer } if self.runs(who, run) => self.down(who, peer),
+            Due::Break { pair, connection } => {
+                if self.network.current(pair, connection).is_some() {
+                    self.break_off(pair);
+                }
+            }
             Due::Left { pair, connection, who, bytes } => {
                 if self.network.current(pair, connection).is_some() {
                     let peer = self.devices[pair.other(who)].id();

@@ -15,6 +15,11 @@
 //! | a segment is taken in again | 248 | 0 | an honest peer is hung up on |
 //! | a local update is logged twice | 300 | 0 | the log does not hold what was written |
 //! | an offer forgets a changed document | 217 | 0 | an acknowledged edit is not on the peer's saved disk |
+//!
+//! In a third of the seeds somebody is hostile, and in some a disk is replaced by an older copy. The law is restricted
+//! in two ways: a villain does not fork their own chains, and an older copy is one that the store can tell from the
+//! newer (`ARCHITECTURE.md`, limits). A frame that is lost ends its connection within two seconds, as a stream would; what
+//! repairs losses inside a connection is held by the stories of `tests/stories/histories.rs`.
 
 use driftline_simulation::scenario::play;
 

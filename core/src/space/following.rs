@@ -33,8 +33,8 @@ pub(super) struct Inbound {
     pub(super) barred: BTreeMap<ChainId, DocumentId>,
     /// Chains of which no more is taken, as a limit is reached, and the peer was told so.
     pub(super) declined: BTreeSet<ChainId>,
-    /// What is to be acknowledged, once a batch is saved.
-    unsaved: VecDeque<(u64, u64)>,
+    /// What is to be acknowledged, once a batch is saved. A peer that begins again tells all of it again.
+    pub(super) unsaved: VecDeque<(u64, u64)>,
 }
 
 /// A stretch of the peer's feed, and what has to be here before it counts as received.
@@ -158,6 +158,11 @@ impl Inbound {
     /// Goes on behind what was `followed` before; `head` is where the peer's feed is now.
     pub(super) fn at(followed: u64, head: u64) -> Self {
         Self { received: followed, persisted: followed, head, ..Self::default() }
+    }
+
+    /// Where the peer's feed was when the session opened.
+    pub(super) fn head(&self) -> u64 {
+        self.head
     }
 
     /// Whether nothing that the peer sent was left out for want of a right.

@@ -6,11 +6,11 @@ use super::allowance::STRANGER_COST;
 use super::effect::{Change, Effect, Notice, PeerFault, Position};
 use super::limits::Objection;
 use super::message::{Message, Refusal, Segments, VERSION};
-use super::session::PATIENCE;
+use super::session::{PATIENCE, Session};
 use super::{Context, Space};
 use crate::id::DeviceId;
 use crate::log::Segment;
-use crate::roster::{Act, JoinRequest};
+use crate::roster::{Act, JoinRequest, Member};
 
 impl Space {
     pub(super) fn frame(&mut self, peer: DeviceId, frame: &[u8], context: &mut Context<'_>) {
@@ -95,12 +95,16 @@ impl Space {
         self.open_session(peer, context);
         match message {
             Message::Open(open) => self.on_open(peer, open, context),
+            Message::Objects(what, objection) => self.objected(peer, what, objection, context),
+            // Whoever has not said which version they speak is not understood. What overtook that is told again.
+            _ if !self.has_opened(&peer) => {}
             Message::Changed(changed) => return self.changed(peer, changed, context),
             Message::Want(documents) => self.wanted(peer, documents),
             Message::Segments(segments) => return self.segments(peer, segments, context),
             Message::Position(stretch) => self.claim(peer, stretch),
-            Message::Saved(upto) => self.on_saved(peer, upto, context),
-            Message::Objects(what, objection) => self.objected(peer, what, objection, context),
+            Message::Saved(upto) if self.sessions.get(&peer).is_some_and(Session::is_heard) => {
+                self.on_saved(peer, upto, context);
+            }
             _ => {}
         }
         Ok(())
@@ -194,6 +198,7 @@ impl Space {
         context: &mut Context<'_>,
     ) {
         let members: BTreeSet<_> = self.roster.members().map(|(device, _)| *device).collect();
+        let mute = self.mute();
         if !self.roster.take([(author, segment)]) {
             return;
         }
@@ -206,6 +211,8 @@ impl Space {
         }
         if are.contains(&self.me) && !members.contains(&self.me) {
             self.begin_again();
+        } else if mute.iter().any(|device| self.roster.member(device).is_some_and(writes)) {
+            self.follow_again(context);
         }
         for peer in self.connected.keys().copied().collect::<Vec<_>>() {
             self.open_session(peer, context);
@@ -236,8 +243,32 @@ impl Space {
         }
     }
 
+    /// Those of whom something may be here that does not count, as they don't write, and would count if they did.
+    fn mute(&self) -> BTreeSet<DeviceId> {
+        let readers = self.roster.members().filter(|(_, member)| !writes(member));
+        let formers = self.roster.formers().map(|(device, _)| device);
+        readers.map(|(device, _)| device).chain(formers).copied().collect()
+    }
+
+    /// Somebody writes again. What they wrote while they did not was neither offered nor asked for, and positions in
+    /// feeds went past it: so everything is offered again, and followed from the start.
+    fn follow_again(&mut self, context: &mut Context<'_>) {
+        self.begin_again();
+        for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
+            let session = self.sessions.get_mut(&peer).filter(|session| session.is_open());
+            if let Some(session) = session {
+                session.begin_again();
+                self.send_open(peer, false, context);
+            }
+        }
+    }
+
     /// Whether this device and a peer are members both.
     pub(super) fn both_are_in(&self, peer: &DeviceId) -> bool {
         self.role().is_some() && self.roster.member(peer).is_some()
     }
+}
+
+fn writes(member: &Member) -> bool {
+    member.role.writes()
 }

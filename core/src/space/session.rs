@@ -105,9 +105,23 @@ impl Session {
         accepted.origin == Some(peer) && accepted.feed > self.began
     }
 
+    /// Whether the peer has this device's `Open`.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard
+    }
+
     /// Whether the two have told one another where they are.
     pub(super) fn is_open(&self) -> bool {
         self.theirs.is_some()
+    }
+
+    /// Both feeds are gone through from the start.
+    pub(super) fn begin_again(&mut self) {
+        self.inbound = Inbound::at(0, self.inbound.head());
+        self.outbound.begin_again(0);
+        // An acknowledgement that is on its way is not of what is told now: none counts before the peer has answered.
+        self.outbound.mentioned = 0;
+        self.heard = false;
     }
 
     pub(super) fn deadline(&self) -> SteadyTime {
@@ -150,6 +164,11 @@ impl Space {
         }
     }
 
+    /// Whether a connected member has said which version it speaks, and that is one of this device's.
+    pub(super) fn has_opened(&self, peer: &DeviceId) -> bool {
+        self.sessions.get(peer).is_some_and(Session::is_open)
+    }
+
     pub(super) fn on_open(&mut self, peer: DeviceId, open: Open, context: &mut Context<'_>) {
         let Open { head, seen, heard, .. } = open;
         let followed = self.seen.get(&peer).filter(|seen| seen.incarnation == head.incarnation);
@@ -159,11 +178,15 @@ impl Space {
             .filter(|seen| seen.incarnation == feed.incarnation && seen.number <= feed.accepted);
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         session.heard |= heard;
+        if !heard {
+            session.inbound.unsaved.clear();
+        }
         if session.theirs.replace(head.incarnation) != Some(head.incarnation) {
             session.inbound = Inbound::at(followed, head.number);
         }
-        if matches!(session.outbound.mode, Mode::Unopened) {
-            let saved = theirs.map_or(0, |seen| seen.number);
+        let saved = theirs.map_or(0, |seen| seen.number);
+        // Later it means that the peer goes through all again, if it takes back what it acknowledged.
+        if matches!(session.outbound.mode, Mode::Unopened) || saved < session.outbound.acked {
             session.outbound.begin_again(saved);
             self.forget_declined(peer, saved);
             self.on_saved(peer, saved, context);
@@ -225,7 +248,7 @@ impl Space {
         context.effects.push(Effect::Send { to: vec![peer], frame });
     }
 
-    fn send_open(&mut self, peer: DeviceId, heard: bool, context: &mut Context<'_>) {
+    pub(super) fn send_open(&mut self, peer: DeviceId, heard: bool, context: &mut Context<'_>) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         session.opened = context.now.steady;
         let seen = self.seen.get(&peer).copied();

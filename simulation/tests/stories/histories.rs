@@ -1,6 +1,7 @@
 //! Bugs that were, each told as it happened.
 
 use driftline_core::roster::Role;
+use driftline_simulation::app::Edit;
 use driftline_simulation::faults::Crash;
 use driftline_simulation::story::{NOTES, Net};
 use driftline_simulation::trace::Mark;
@@ -227,5 +228,29 @@ fn what_a_peer_lacks_is_served_while_more_is_written() {
         net.passes(300);
         assert_eq!(bob.reads().len(), alice.reads().len());
     }
+    net.everyone_agrees();
+}
+
+/// What somebody wrote before they heard that they may not was passed over by everybody, and positions in feeds went on.
+/// When they might write again it counted, was offered to nobody, and yet was said to be on peers that had acknowledged
+/// what came after.
+#[test]
+fn what_was_passed_over_comes_when_it_counts_again() {
+    let (net, [alice, bob, carol]) = Net::of([ALICE, BOB, CAROL]);
+    net.line(&[&alice, &carol, &bob]);
+    bob.edits_in("list", &Edit::Insert { at: 0, item: 1 });
+    net.passes(1_000);
+    net.partition(&carol, &bob);
+    assert!(alice.appoints(&bob, Role::Reader));
+    // On a chain that alice has not seen; and she, who mends, does not meet bob.
+    bob.edits("milk ");
+    net.passes(500);
+    net.mends(&carol, &bob);
+    net.passes(6_000);
+    assert_eq!(carol.reads(), "");
+    assert!(alice.appoints(&bob, Role::Writer));
+    net.passes(8_000);
+    assert_eq!(carol.reads(), "milk ");
+    assert_eq!(alice.reads(), "milk ");
     net.everyone_agrees();
 }
