@@ -1,6 +1,7 @@
 //! Documents: what they are called, and how their logs become Yjs documents.
 
 pub mod check;
+mod gate;
 pub mod mend;
 mod merge;
 mod open;

@@ -20,7 +20,7 @@ use std::ops::Range;
 
 pub use bad::BadUpdate;
 pub use block::Shape;
-pub(super) use block::{Block, Id, Kind, Parent};
+pub(super) use block::{Block, Id, Kind, Nested, Parent};
 pub(super) use reader::Reader;
 
 /// No clock reaches this: yrs subtracts clocks as signed numbers.

@@ -28,10 +28,24 @@ pub(in crate::document) enum Kind {
     Text,
     /// A mark in text: from here on bold.
     Format,
-    /// Values of an array or a map, a subdocument, or bytes.
+    /// A picture or the like in text.
+    Embed,
+    /// Values of an array or a map, or bytes.
     Values,
-    /// One thing in a text, an array or a tree.
-    Other,
+    Subdocument,
+    /// A container of its own.
+    Type(Nested),
+}
+
+/// What a nested container is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::document) enum Nested {
+    Array,
+    Map,
+    /// Of a tree or not.
+    Text,
+    /// An element of a tree, or a whole one.
+    Tree,
 }
 
 /// Where a block says that it belongs.
@@ -144,7 +158,7 @@ impl<'a> Block<'a> {
         match self.kind {
             _ if self.keyed => Shape::Keyed,
             Kind::Text | Kind::Format => Shape::Text,
-            Kind::Values => Shape::Values,
+            Kind::Values | Kind::Subdocument => Shape::Values,
             _ => Shape::Any,
         }
     }
