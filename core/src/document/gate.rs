@@ -88,10 +88,11 @@ impl Gate {
         });
     }
 
-    /// From now on a root is read as a list, in which text has no place. Gives what takes out the text that is there.
-    pub(super) fn read_as_list(&mut self, root: &str) -> Vec<Vec<u8>> {
+    /// From now on a root is read as a list or a tree, in which text has no place. Gives what takes out the text that
+    /// is there.
+    pub(super) fn read_as(&mut self, root: &str, nested: Nested) -> Vec<Vec<u8>> {
         let mut gathered = Gathered::default();
-        for (client, clocks) in self.containers.read_as_list(root) {
+        for (client, clocks) in self.containers.read_as(root, nested) {
             gathered.deletions.add(client, clocks);
         }
         gathered.write()
@@ -159,11 +160,7 @@ impl Gate {
         passed.updates.extend(rounds.into_iter().flat_map(Gathered::write));
     }
 
-    fn let_one_in<'a>(
-        &mut self,
-        block: &Block<'a>,
-        passed: &mut Passed,
-    ) -> Result<Block<'a>, Id> {
+    fn let_one_in<'a>(&mut self, block: &Block<'a>, passed: &mut Passed) -> Result<Block<'a>, Id> {
         let fate = self.judge(block)?;
         self.containers.add(block, fate.place());
         let kind = match fate {
@@ -181,7 +178,8 @@ impl Gate {
     }
 
     fn judge(&mut self, block: &Block<'_>) -> Result<Fate, Id> {
-        let Some(place) = self.containers.place_of(block)? else { return Ok(Fate::Lost) };
+        let place = self.containers.place_of(block)?;
+        let Some(place) = place.filter(|_| block.kind != Kind::Gc) else { return Ok(Fate::Lost) };
         Ok(match takes(self.containers.holder(place.container), place.keyed, block) {
             true => Fate::Fits(place),
             false if place.keyed => Fate::Barred,
@@ -209,9 +207,12 @@ fn takes(holder: Holder, keyed: bool, block: &Block<'_>) -> bool {
     }
     let Holder::Nested(nested) = holder else { return true };
     match nested {
-        Nested::Array => matches!(block.kind, Values | Subdocument | Type(_) | Deleted),
         Nested::Map => block.kind == Deleted,
-        Nested::Text => matches!(block.kind, Text | Format | Embed | Subdocument | Type(_) | Deleted),
-        Nested::Tree => matches!(block.kind, Values | Subdocument | Type(_) | Deleted),
+        Nested::Text => {
+            matches!(block.kind, Text | Format | Embed | Subdocument | Type(_) | Deleted)
+        }
+        Nested::Array | Nested::Tree => {
+            matches!(block.kind, Values | Subdocument | Type(_) | Deleted)
+        }
     }
 }

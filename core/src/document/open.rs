@@ -8,9 +8,10 @@ use yrs::block::ClientID;
 use yrs::updates::decoder::Decode;
 use yrs::{
     ArrayRef, Doc, OffsetKind, Options, Origin, ReadTxn, StateVector, Transact, Update,
+    XmlFragmentRef,
 };
 
-use super::check::{BadUpdate, Id};
+use super::check::{BadUpdate, Id, Nested};
 use super::gate::SharedGate;
 use super::merge::stretches;
 
@@ -93,13 +94,24 @@ impl OpenDocument {
     /// The root of that name, to be read as a list. Text in it, which a hostile writer may have put there, is not shown:
     /// yrs may not come back from reading it.
     pub fn array(&self, name: &str) -> ArrayRef {
-        let mut gate = self.gate.lock();
         let array = self.doc.get_or_insert_array(name);
-        for deletion in gate.read_as_list(name) {
-            // It names what is there, and nothing else.
+        self.take_text_out(name, Nested::Array);
+        array
+    }
+
+    /// The root of that name, to be read as a tree: a row of elements and of texts that are types of their own. Other
+    /// text in it, which a hostile writer may have put there, is not shown.
+    pub fn xml(&self, name: &str) -> XmlFragmentRef {
+        let tree = self.doc.get_or_insert_xml_fragment(name);
+        self.take_text_out(name, Nested::Tree);
+        tree
+    }
+
+    fn take_text_out(&self, root: &str, nested: Nested) {
+        for deletion in self.gate.lock().read_as(root, nested) {
+            // It names what is there and nothing else, so it fits.
             _ = self.apply_one(&deletion);
         }
-        array
     }
 
     /// Brings in updates, merged in stretches, each under the write lock for itself: an app that edits waits for one

@@ -57,27 +57,6 @@ pub(in crate::document) enum Parent<'a> {
     Nested(Id),
 }
 
-/// How a root is written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// Under a key: a map, or attributes.
-    Keyed,
-    /// As characters: a text.
-    Text,
-    /// As a list of values: an array.
-    Values,
-    /// In a way that several types share.
-    Any,
-}
-
-impl Shape {
-    /// Whether something of this shape may be in a root together with something of `other`. Keys go with either, as
-    /// XML elements and their texts have attributes.
-    pub fn agrees(self, other: Self) -> bool {
-        !matches!((self, other), (Self::Text, Self::Values) | (Self::Values, Self::Text))
-    }
-}
-
 /// A block, where it stands in the bytes.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::document) struct Block<'a> {
@@ -151,16 +130,6 @@ impl<'a> Block<'a> {
     /// The clock behind the block.
     pub(in crate::document) fn end(&self) -> u32 {
         self.id.clock + self.len
-    }
-
-    /// How it writes to the root that it names.
-    pub(super) fn shape(&self) -> Shape {
-        match self.kind {
-            _ if self.keyed => Shape::Keyed,
-            Kind::Text | Kind::Format => Shape::Text,
-            Kind::Values | Kind::Subdocument => Shape::Values,
-            _ => Shape::Any,
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::super::check::{Block, Id, Kind, Nested, Parent};
 /// What a container is, as far as it can be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
-    /// A root: what type it is, the app alone knows.
+    /// A root: of what type it is, the app knows, and may not have said.
     Root,
     Nested(Nested),
 }
@@ -50,7 +50,7 @@ struct Run {
     start: u32,
     /// Nothing, if it lies nowhere: it was collected with what it lay in, or never had a place.
     place: Option<Place>,
-    /// Whether it is what a list does not hold.
+    /// Whether it is text, or what only text holds.
     prose: bool,
 }
 
@@ -126,7 +126,8 @@ impl Containers {
     pub(super) fn add(&mut self, block: &Block<'_>, place: Option<Place>) {
         let clocks = self.clients.entry(block.id.client).or_default();
         let prose = matches!(block.kind, Kind::Text | Kind::Format | Kind::Embed);
-        let goes_on = clocks.runs.last().is_some_and(|run| run.place == place && run.prose == prose);
+        let goes_on =
+            clocks.runs.last().is_some_and(|run| run.place == place && run.prose == prose);
         if !goes_on {
             clocks.runs.push(Run { start: clocks.end, place, prose });
         }
@@ -137,11 +138,11 @@ impl Containers {
         }
     }
 
-    /// From now on a root is read as a list. Gives what it holds that a list does not.
-    pub(super) fn read_as_list(&mut self, name: &str) -> Vec<(u64, Range<u32>)> {
+    /// From now on a root is read as a list or a tree. Gives the clocks of the text that it holds.
+    pub(super) fn read_as(&mut self, name: &str, nested: Nested) -> Vec<(u64, Range<u32>)> {
         let root = self.root(name);
-        let list = Holder::Nested(Nested::Array);
-        if std::mem::replace(&mut self.holders[root.0 as usize], list) == list {
+        let holder = Holder::Nested(nested);
+        if std::mem::replace(&mut self.holders[root.0 as usize], holder) == holder {
             return Vec::new();
         }
         let row = Some(Place { container: root, keyed: false });

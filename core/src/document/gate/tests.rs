@@ -56,3 +56,24 @@ fn text_does_not_get_into_a_list_by_way_of_its_neighbour() {
     let Some(Out::YArray(list)) = map.get(&txn, "k") else { panic!("a list") };
     assert_eq!(list.to_json(&txn), Any::from(vec![Any::from(7)]));
 }
+
+/// yrs' `Array::to_json` never comes back from a root that holds an emoji as text. Of what type a root is, the app
+/// knows, and may say so before or after the text has come.
+#[test]
+fn a_root_that_is_read_as_a_list_shows_no_text() {
+    let [list, emoji, more] = [
+        "01 01 01 00 08 01 01 61 01 7d 07 00",
+        "01 01 02 00 04 01 01 61 04 f09f9982 00",
+        "01 01 02 02 84 02 01 04 f09f9982 00",
+    ]
+    .map(bytes);
+    let (before, after) = (OpenDocument::new(1 << 40, |_| {}), OpenDocument::new(1 << 40, |_| {}));
+    before.array("a");
+    assert!(matches!(before.apply(&[&list, &emoji]), Err(ApplyError::Misplaced { .. })));
+    assert!(matches!(before.apply(&[&more]), Err(ApplyError::Misplaced { .. })));
+    after.apply(&[&list, &emoji, &more]).unwrap();
+    for document in [before, after] {
+        let array = document.array("a");
+        assert_eq!(array.to_json(&document.doc().transact()), Any::from(vec![Any::from(7)]));
+    }
+}
