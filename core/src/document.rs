@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::codec;
 use crate::id::{DocumentId, Hash, SpaceId};
 
+pub use gate::{Gate, Passed};
 pub use merge::{Merged, merged, stretches};
 pub use open::{ApplyError, OpenDocument};
 

@@ -21,7 +21,7 @@ mod waiting;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::check::{self, BadUpdate, Block, Id, Kind, Nested};
+use super::check::{BadUpdate, Block, Id, Kind, Nested};
 use super::merge::Gathered;
 use containers::{Containers, Holder, Place};
 use waiting::Waiting;
@@ -30,18 +30,18 @@ pub(super) use shared::SharedGate;
 
 /// The gate of one document.
 #[derive(Default)]
-pub(super) struct Gate {
+pub struct Gate {
     containers: Containers,
     waiting: Waiting,
 }
 
 /// What came of updates.
 #[derive(Default)]
-pub(super) struct Passed {
+pub struct Passed {
     /// What yrs may see, to be applied one after the other: nothing in them waits.
-    pub(super) updates: Vec<Vec<u8>>,
+    pub updates: Vec<Vec<u8>>,
     /// Why updates were left out, in their order.
-    pub(super) refused: Vec<BadUpdate>,
+    pub refused: Vec<BadUpdate>,
     /// Blocks that come in as something else, and as what.
     pub(super) changed: BTreeMap<Id, Kind>,
     /// The first of those that have a place, and do not fit there.
@@ -62,7 +62,7 @@ enum Fate {
 
 impl Gate {
     /// Takes updates in, in any order, and gives what need not wait of them and of what came before.
-    pub(super) fn pass(&mut self, updates: &[&[u8]]) -> Passed {
+    pub fn pass(&mut self, updates: &[&[u8]]) -> Passed {
         let mut passed = Passed::default();
         let mut arrived = Gathered::default();
         passed.refused = updates.iter().filter_map(|update| arrived.add(update).err()).collect();
@@ -80,10 +80,13 @@ impl Gate {
 
     /// Remembers what was written here, which yrs has already.
     pub(super) fn record(&mut self, update: &[u8]) {
-        // Our own yrs wrote it, so every block can be read, and all that it leans on has passed.
-        _ = check::each_block(update, |block| {
-            let fate = self.judge(&block).unwrap_or(Fate::Lost);
-            self.containers.add(&block, fate.place());
+        let mut written = Gathered::default();
+        // Our own yrs wrote it, and has all that it leans on.
+        _ = written.add(update);
+        _ = lines::in_order(written.by_client(), |block| {
+            if block.end() > self.containers.end(block.id.client) {
+                self.let_one_in(block, &mut Passed::default())?;
+            }
             Ok(())
         });
     }
@@ -134,11 +137,9 @@ impl Gate {
         }
     }
 
-    fn let_in(&mut self, arrived: Gathered<'_>, passed: &mut Passed) {
-        let Gathered { clients, deletions, .. } = arrived;
-        let clients = clients.into_iter().map(|(client, blocks)| (client.0, blocks));
+    fn let_in(&mut self, mut arrived: Gathered<'_>, passed: &mut Passed) {
         let mut rounds = vec![Gathered::default()];
-        let rest = lines::in_order(clients, |block| {
+        let rest = lines::in_order(arrived.by_client(), |block| {
             let known = self.containers.end(block.id.client);
             if block.end() <= known {
                 return Ok(());
@@ -155,26 +156,28 @@ impl Gate {
         });
         rest.into_iter().for_each(|rest| self.waiting.hold(rest));
         if let Some(last) = rounds.last_mut() {
-            last.deletions = self.waiting.due(deletions, &self.containers);
+            last.deletions = self.waiting.due(arrived.deletions, &self.containers);
         }
         passed.updates.extend(rounds.into_iter().flat_map(Gathered::write));
     }
 
+    /// Decides on a block, and gives it as yrs may see it.
     fn let_one_in<'a>(&mut self, block: &Block<'a>, passed: &mut Passed) -> Result<Block<'a>, Id> {
         let fate = self.judge(block)?;
-        self.containers.add(block, fate.place());
         let kind = match fate {
-            Fate::Fits(_) => return Ok(*block),
+            Fate::Fits(_) => block.kind,
             Fate::Struck(_) => Kind::Deleted,
             Fate::Barred | Fate::Lost => Kind::Gc,
         };
-        if !matches!(fate, Fate::Lost) {
-            passed.misfit.get_or_insert(block.id);
-        }
+        let let_in = Block { kind, ..*block };
+        self.containers.add(&let_in, fate.place());
         if kind != block.kind {
             passed.changed.insert(block.id, kind);
         }
-        Ok(Block { kind, ..*block })
+        if matches!(fate, Fate::Struck(_) | Fate::Barred) {
+            passed.misfit.get_or_insert(block.id);
+        }
+        Ok(let_in)
     }
 
     fn judge(&mut self, block: &Block<'_>) -> Result<Fate, Id> {

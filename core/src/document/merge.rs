@@ -81,6 +81,12 @@ impl<'a> Gathered<'a> {
         self.clients.entry(Reverse(client)).or_default().extend(blocks);
     }
 
+    /// Takes the blocks out, by client.
+    pub(super) fn by_client(&mut self) -> impl Iterator<Item = (u64, Vec<Block<'a>>)> + use<'a> {
+        let clients = std::mem::take(&mut self.clients);
+        clients.into_iter().map(|(client, blocks)| (client.0, blocks))
+    }
+
     fn read(&mut self, update: &'a [u8]) -> Result<(), BadUpdate> {
         let mut reader = check::each_block(update, |block| {
             // A stored state may say that it does not know some clocks, which nobody needs to hear.

@@ -126,8 +126,9 @@ impl Containers {
     pub(super) fn add(&mut self, block: &Block<'_>, place: Option<Place>) {
         let clocks = self.clients.entry(block.id.client).or_default();
         let prose = matches!(block.kind, Kind::Text | Kind::Format | Kind::Embed);
-        let goes_on =
-            clocks.runs.last().is_some_and(|run| run.place == place && run.prose == prose);
+        // What is deleted may have been either.
+        let same = |run: &Run| run.prose == prose || block.kind == Kind::Deleted;
+        let goes_on = clocks.runs.last().is_some_and(|run| run.place == place && same(run));
         if !goes_on {
             clocks.runs.push(Run { start: clocks.end, place, prose });
         }
