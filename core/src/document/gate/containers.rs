@@ -139,6 +139,12 @@ impl Containers {
         }
     }
 
+    /// How many stretches are remembered.
+    #[cfg(test)]
+    pub(super) fn runs(&self) -> usize {
+        self.clients.values().map(|clocks| clocks.runs.len()).sum()
+    }
+
     /// From now on a root is read as a list or a tree. Gives the clocks of the text that it holds.
     pub(super) fn read_as(&mut self, name: &str, nested: Nested) -> Vec<(u64, Range<u32>)> {
         let root = self.root(name);

@@ -187,3 +187,19 @@ fn others_lean_on_what_was_written_here() {
     alice.apply(&[&answer.lock().unwrap()[0]]).unwrap();
     assert_eq!(text.get_string(&alice.doc().transact()), "milk and honey");
 }
+
+#[test]
+fn a_long_text_takes_no_more_memory_than_a_short_one() {
+    let made = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+    let kept = made.clone();
+    let writer = OpenDocument::new(1 << 40, move |update| kept.lock().unwrap().push(update));
+    let text = writer.doc().get_or_insert_text("t");
+    for at in 0..500 {
+        text.insert(&mut writer.doc().transact_mut(), at * 7 % (at + 1), "some words");
+        text.remove_range(&mut writer.doc().transact_mut(), at * 5 % (at + 1), 3);
+    }
+    let (mut written, mut folded) = (Gate::default(), Gate::default());
+    made.lock().unwrap().iter().for_each(|update| drop(written.pass(&[update])));
+    folded.pass(&[&writer.state_if(|| true).unwrap()]);
+    assert_eq!((written.containers.runs(), folded.containers.runs()), (1, 1));
+}
