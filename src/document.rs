@@ -130,14 +130,14 @@ impl Document {
         self.doc().get_or_insert_map(name)
     }
 
-    /// The array of that name.
+    /// The array of that name. Text that a hostile writer has put in its place is not shown.
     pub fn array(&self, name: &str) -> ArrayRef {
-        self.doc().get_or_insert_array(name)
+        self.handle.replica.open.array(name)
     }
 
-    /// The XML fragment of that name.
+    /// The XML fragment of that name. Text that a hostile writer has put among its elements is not shown.
     pub fn xml(&self, name: &str) -> XmlFragmentRef {
-        self.doc().get_or_insert_xml_fragment(name)
+        self.handle.replica.open.xml(name)
     }
 
     /// Edits the document: at once, with no IO. The closure runs while the document is locked, so it should not

@@ -1,4 +1,4 @@
-//! Reading updates before yrs does, beside yrs decoding and applying them.
+//! Reading updates before yrs does, and finding out where their blocks belong, beside yrs decoding and applying them.
 
 #[allow(dead_code, reason = "the other benchmark uses the rest")]
 mod typing;
@@ -7,6 +7,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use driftline_core::document::check::{self, Author};
+use driftline_core::document::{Gate, stretches};
 
 use typing::{TRACES, apply_one_by_one, typed};
 
@@ -20,6 +21,25 @@ fn checking(criterion: &mut Criterion) {
                 for update in &updates {
                     black_box(check::update(black_box(update), Author::Anyone)).expect("sound");
                 }
+            });
+        });
+        group.bench_function("gate", |bencher| {
+            bencher.iter_with_large_drop(|| {
+                let mut gate = Gate::default();
+                for update in &updates {
+                    black_box(gate.pass(&[black_box(update)]));
+                }
+                gate
+            });
+        });
+        group.bench_function("gate, in stretches", |bencher| {
+            let updates: Vec<_> = updates.iter().map(Vec::as_slice).collect();
+            bencher.iter_with_large_drop(|| {
+                let mut gate = Gate::default();
+                for stretch in stretches(&updates) {
+                    black_box(gate.pass(black_box(stretch)));
+                }
+                gate
             });
         });
         group.bench_function("yrs, decode and apply one by one", |bencher| {

@@ -123,18 +123,18 @@ fn session(dice: &mut Dice) -> Case {
     written.into_iter().map(|one| (sender(one.client), one.update)).collect()
 }
 
-/// A session with one update that is not honest, and where that is.
+/// A session with updates that are not honest, and where the first is.
 fn case(sessions: &[Case], dice: &mut Dice) -> (Case, usize) {
     let mut case = sessions[dice.roll(sessions.len())].clone();
     if case.is_empty() || dice.roll(2) == 0 {
-        let at = dice.roll(case.len() + 1);
-        let who = dice.byte() % 4;
-        let client = apply::client(who);
-        let before = case[..at].iter().filter(|(sender, _)| *sender == who);
-        let mut outlines = before.filter_map(|(_, update)| outline(update));
-        let clock = outlines.next_back().map_or(0, |clocks| clocks.end);
-        case.insert(at, (who, crafted::update(dice, client, clock)));
-        return (case, at);
+        let first = dice.roll(case.len() + 1);
+        insert_crafted(&mut case, first, dice);
+        // Where something lands is often a matter of several that lean on one another.
+        for _ in 0..dice.roll(4) {
+            let at = first + 1 + dice.roll(case.len() - first);
+            insert_crafted(&mut case, at, dice);
+        }
+        return (case, first);
     }
     let at = dice.roll(case.len());
     for _ in 0..1 + dice.roll(3) {
@@ -143,6 +143,15 @@ fn case(sessions: &[Case], dice: &mut Dice) -> (Case, usize) {
         dice.spoil(&mut case[at].1, donor);
     }
     (case, at)
+}
+
+/// Puts a crafted update into a session, that goes on where its author stands then.
+fn insert_crafted(case: &mut Case, at: usize, dice: &mut Dice) {
+    let who = dice.byte() % 4;
+    let before = case[..at].iter().filter(|(sender, _)| *sender == who);
+    let mut outlines = before.filter_map(|(_, update)| outline(update));
+    let clock = outlines.next_back().map_or(0, |clocks| clocks.end);
+    case.insert(at, (who, crafted::update(dice, apply::client(who), clock)));
 }
 
 fn outline(update: &[u8]) -> Option<std::ops::Range<u32>> {

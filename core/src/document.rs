@@ -1,6 +1,7 @@
 //! Documents: what they are called, and how their logs become Yjs documents.
 
 pub mod check;
+mod gate;
 pub mod mend;
 mod merge;
 mod normal;
@@ -13,6 +14,7 @@ use thiserror::Error;
 use crate::codec;
 use crate::id::{DocumentId, Hash, SpaceId};
 
+pub use gate::{Gate, Passed};
 pub use merge::{Merged, merged, stretches};
 pub use normal::Normal;
 pub use open::{ApplyError, OpenDocument};

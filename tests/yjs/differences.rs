@@ -12,26 +12,6 @@ use crate::edits;
 use crate::peer::{Peer, apply, update};
 
 #[test]
-fn yjs_holds_back_what_follows_a_missing_update_and_yrs_shows_it() {
-    let Some(mut peer) = Peer::start() else { return };
-    let [first, second] = made(&[
-        json!({ "do": "array-insert", "at": 0, "values": [1] }),
-        json!({ "do": "map-set", "key": "a", "value": 1 }),
-    ]);
-    let ours = OpenDocument::new(1 << 41, |_| {});
-    peer.ask(&[json!({ "op": "new", "doc": "d" })]);
-
-    ours.apply(&[&second]).unwrap();
-    assert_eq!(peer.ask(&[apply(&second)])[0]["pending"], true);
-    assert_eq!(content(ours.doc())["map"], json!({ "a": 1 }));
-    assert_eq!(theirs(&mut peer)["map"], json!({}));
-
-    ours.apply(&[&first]).unwrap();
-    peer.ask(&[apply(&first)]);
-    assert_eq!(content(ours.doc()), theirs(&mut peer));
-}
-
-#[test]
 fn yjs_takes_away_format_marks_with_nothing_between_them_and_yrs_leaves_them() {
     let Some(mut peer) = Peer::start() else { return };
     let [bold, inside, deletion] = made(&[

@@ -4,11 +4,9 @@
 //! process, with an id of its own below. Both edit at the same time; updates arrive out of order, late and twice.
 //! The number of a case is its seed: `DRIFTLINE_CASE=N` plays that one alone.
 //!
-//! yrs 0.28.1 and Yjs 13.6 differ in two ways. Both pass, and each has a test in `differences.rs` that fails
-//! once it is no more:
+//! yrs 0.28.1 and Yjs 13.6 differ in one way. It passes, and has a test in `differences.rs` that fails once it is no
+//! more:
 //!
-//! - While an update is missing, Yjs holds back everything later of that client; yrs shows what does not lean on it.
-//!   They agree as soon as it is there. So Yjs makes no edits here while it waits.
 //! - When the last character between two format marks is deleted from afar, Yjs takes the marks away, by an edit of
 //!   its own; yrs leaves them. What somebody else typed there meanwhile stays formatted until the edit of Yjs
 //!   arrives. So our side takes in the state of Yjs before the two are compared.

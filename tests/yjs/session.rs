@@ -84,12 +84,8 @@ impl<'a> Session<'a> {
         self.to_them.append(&mut self.made.lock().unwrap());
     }
 
-    /// Has Yjs make edits that fit its own document: they are drawn on a copy of it. While Yjs has an update that
-    /// came before what it follows, a copy may show more than the original: then it makes none.
+    /// Has Yjs make edits that fit its own document: they are drawn on a copy of it.
     fn edit_there(&mut self) {
-        if self.pending {
-            return;
-        }
         let copy = OpenDocument::new(0, |_| {});
         edits::define_roots(copy.doc());
         copy.apply(&[&self.theirs()]).unwrap();

@@ -6,7 +6,7 @@
 //! recurse, and refuses whatever an honest yrs or Yjs would not have written.
 //!
 //! What it can't see, because a single update does not hold it: whether what an item leans on is there, and what kind
-//! of type that is.
+//! of type that is. That is for the [gate](super::gate), where the document is open.
 
 mod bad;
 mod block;
@@ -19,8 +19,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 pub use bad::BadUpdate;
-pub use block::Shape;
-pub(super) use block::{Block, Id, Kind, Parent};
+pub(super) use block::{Block, Id, Kind, Nested, Parent};
 pub(super) use reader::Reader;
 
 /// No clock reaches this: yrs subtracts clocks as signed numbers.
@@ -61,8 +60,6 @@ pub struct Outline {
     pub blocks: usize,
     /// How many ranges it deletes.
     pub deletions: usize,
-    /// Whether it writes to a root by name. [`roots`] says to which.
-    pub names_roots: bool,
 }
 
 /// Reads an update, v1, and says what it does.
@@ -83,21 +80,6 @@ pub fn update(bytes: &[u8], author: Author) -> Result<Outline, BadUpdate> {
     })?;
     reader.finish()?;
     Ok(outline)
-}
-
-/// The roots that a sound update writes to by name, and how. A root read as a type that its content is not of can hold
-/// yrs in an endless loop: hold on to the shape of each, and refuse an update that brings another
-/// ([`Shape::agrees`]).
-pub fn roots(sound: &[u8]) -> Vec<(&str, Shape)> {
-    let mut found = Vec::new();
-    // What is not sound has no roots that anybody needs to hear of.
-    let _ = each_block(sound, |block| {
-        if let Parent::Root(name) = block.parent {
-            found.push((name, block.shape()));
-        }
-        Ok(())
-    });
-    found
 }
 
 /// Reads a state vector, and says of how many clients.
@@ -164,7 +146,6 @@ fn inserts(
         if block.kind == Kind::Skip {
             return Err(BadUpdate::Skip { at: block.at });
         }
-        outline.names_roots |= matches!(block.parent, Parent::Root(_));
         clock += block.len;
     }
     outline.blocks += section.blocks as usize;

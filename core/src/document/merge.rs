@@ -13,8 +13,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::check::{self, BadUpdate, Block, Kind};
-use deletions::Deletions;
 use section::Section;
+
+pub(super) use deletions::Deletions;
 
 /// How many updates are merged into one, at most: yrs takes them in while it holds the document's lock.
 const MERGED_AT_ONCE: usize = 2_000;
@@ -55,26 +56,35 @@ pub fn merged(updates: &[&[u8]]) -> Merged {
 
 /// Blocks by client, the highest first, as Yjs writes them; and what is deleted.
 #[derive(Default)]
-struct Gathered<'a> {
-    clients: BTreeMap<Reverse<u64>, Vec<Block<'a>>>,
-    deletions: Deletions,
-    bytes: usize,
+pub(super) struct Gathered<'a> {
+    pub(super) clients: BTreeMap<Reverse<u64>, Vec<Block<'a>>>,
+    pub(super) deletions: Deletions,
     /// The blocks of the update that is being read.
     reading: Vec<Block<'a>>,
 }
 
 impl<'a> Gathered<'a> {
-    fn add(&mut self, update: &'a [u8]) -> Result<(), BadUpdate> {
+    pub(super) fn add(&mut self, update: &'a [u8]) -> Result<(), BadUpdate> {
         self.reading.clear();
         let before = self.deletions.len();
         let added = self.read(update).inspect_err(|_| self.deletions.truncate(before));
         added?;
-        self.bytes += update.len();
         for blocks in self.reading.chunk_by(|a, b| a.id.client == b.id.client) {
             let client = Reverse(blocks[0].id.client);
             self.clients.entry(client).or_default().extend_from_slice(blocks);
         }
         Ok(())
+    }
+
+    /// Adds blocks of one client.
+    pub(super) fn insert(&mut self, client: u64, blocks: impl IntoIterator<Item = Block<'a>>) {
+        self.clients.entry(Reverse(client)).or_default().extend(blocks);
+    }
+
+    /// Takes the blocks out, by client.
+    pub(super) fn by_client(&mut self) -> impl Iterator<Item = (u64, Vec<Block<'a>>)> + use<'a> {
+        let clients = std::mem::take(&mut self.clients);
+        clients.into_iter().map(|(client, blocks)| (client.0, blocks))
     }
 
     fn read(&mut self, update: &'a [u8]) -> Result<(), BadUpdate> {
@@ -92,11 +102,12 @@ impl<'a> Gathered<'a> {
         reader.finish()
     }
 
-    /// Writes one update; and another for what partly overlaps with that, and so on. The last one deletes.
-    fn write(mut self) -> Vec<Vec<u8>> {
+    /// Writes one update; and another for what partly overlaps with that, and so on. The last one deletes. If there is
+    /// nothing to write, there is none.
+    pub(super) fn write(mut self) -> Vec<Vec<u8>> {
         let mut updates = Vec::new();
-        while !self.clients.is_empty() || updates.is_empty() {
-            let mut update = Vec::with_capacity(self.bytes);
+        while !self.clients.is_empty() || updates.is_empty() && !self.deletions.is_empty() {
+            let mut update = Vec::new();
             write_number(&mut update, self.clients.len() as u64);
             let mut overlapping = BTreeMap::new();
             for (client, mut blocks) in self.clients {

@@ -28,10 +28,24 @@ pub(in crate::document) enum Kind {
     Text,
     /// A mark in text: from here on bold.
     Format,
-    /// Values of an array or a map, a subdocument, or bytes.
+    /// A picture or the like in text.
+    Embed,
+    /// Values of an array or a map, or bytes.
     Values,
-    /// One thing in a text, an array or a tree.
-    Other,
+    Subdocument,
+    /// A container of its own.
+    Type(Nested),
+}
+
+/// What a nested container is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::document) enum Nested {
+    Array,
+    Map,
+    /// Of a tree or not.
+    Text,
+    /// An element of a tree, or a whole one.
+    Tree,
 }
 
 /// Where a block says that it belongs.
@@ -41,27 +55,6 @@ pub(in crate::document) enum Parent<'a> {
     Neighbour,
     Root(&'a str),
     Nested(Id),
-}
-
-/// How a root is written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// Under a key: a map, or attributes.
-    Keyed,
-    /// As characters: a text.
-    Text,
-    /// As a list of values: an array.
-    Values,
-    /// In a way that several types share.
-    Any,
-}
-
-impl Shape {
-    /// Whether something of this shape may be in a root together with something of `other`. Keys go with either, as
-    /// XML elements and their texts have attributes.
-    pub fn agrees(self, other: Self) -> bool {
-        !matches!((self, other), (Self::Text, Self::Values) | (Self::Values, Self::Text))
-    }
 }
 
 /// A block, where it stands in the bytes.
@@ -144,16 +137,6 @@ impl<'a> Block<'a> {
     /// The clock behind the block.
     pub(in crate::document) fn end(&self) -> u32 {
         self.id.clock + self.len
-    }
-
-    /// How it writes to the root that it names.
-    pub(super) fn shape(&self) -> Shape {
-        match self.kind {
-            _ if self.keyed => Shape::Keyed,
-            Kind::Text | Kind::Format => Shape::Text,
-            Kind::Values => Shape::Values,
-            _ => Shape::Any,
-        }
     }
 }
 

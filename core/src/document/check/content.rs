@@ -1,6 +1,6 @@
 //! What is inside a block.
 
-use super::block::Kind;
+use super::block::{Kind, Nested};
 use super::{BadUpdate, MAX_CLOCK, MAX_DEPTH, Reader};
 
 const DELETED: u8 = 1;
@@ -39,13 +39,13 @@ impl Reader<'_> {
     fn single(&mut self, tag: u8) -> Result<Kind, BadUpdate> {
         match tag {
             BINARY => self.buffer().map(|_| Kind::Values),
-            EMBED => self.json().map(|()| Kind::Other),
+            EMBED => self.json().map(|()| Kind::Embed),
             FORMAT => {
                 self.text()?;
                 self.json().map(|()| Kind::Format)
             }
-            TYPE => self.nested_type().map(|()| Kind::Other),
-            DOC => self.subdocument().map(|()| Kind::Values),
+            TYPE => self.nested_type().map(Kind::Type),
+            DOC => self.subdocument().map(|()| Kind::Subdocument),
             _ => Err(BadUpdate::Tag { at: self.at(), tag }),
         }
     }
@@ -72,11 +72,14 @@ impl Reader<'_> {
     /// Array, map, text, XML fragment and XML text have no more than their tag; an element has a name.
     ///
     /// XML hooks (5) are read differently by yrs and Yjs, weak links (7) not at all, and nobody writes the others.
-    fn nested_type(&mut self) -> Result<(), BadUpdate> {
+    fn nested_type(&mut self) -> Result<Nested, BadUpdate> {
         let at = self.at();
         match self.byte()? {
-            0 | 1 | 2 | 4 | 6 => Ok(()),
-            3 => self.text().map(|_| ()),
+            0 => Ok(Nested::Array),
+            1 => Ok(Nested::Map),
+            2 | 6 => Ok(Nested::Text),
+            3 => self.text().map(|_| Nested::Tree),
+            4 => Ok(Nested::Tree),
             tag => Err(BadUpdate::Tag { at, tag }),
         }
     }

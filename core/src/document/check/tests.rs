@@ -169,20 +169,6 @@ fn kinds_that_yrs_reads_wrongly_are_refused() {
 }
 
 #[test]
-fn a_text_root_is_not_read_as_an_array() {
-    // yrs' `Array::to_json` never comes back from a root that holds an emoji as text.
-    let emoji = bytes("010101000401016104f09f998200");
-    let outline = update(&emoji, Author::Anyone).unwrap();
-    assert!(outline.names_roots);
-    assert_eq!(outline.clocks, Some(0..2), "an emoji counts two");
-    assert_eq!(roots(&emoji), [("a", Shape::Text)]);
-    let array = bytes(&array_of("7e"));
-    assert_eq!(roots(&array), [("a", Shape::Values)]);
-    assert!(!Shape::Text.agrees(Shape::Values));
-    assert!(Shape::Text.agrees(Shape::Keyed));
-}
-
-#[test]
 fn state_vectors_and_presence_are_read_to_their_end() {
     assert_eq!(state_vector(&bytes("02 0109 0200")), Ok(2));
     assert_eq!(state_vector(&bytes("02 0109 0100")), Err(BadUpdate::Repeated { at: 3, client: 1 }));

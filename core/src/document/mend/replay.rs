@@ -1,9 +1,12 @@
 //! The log played again: the honest updates first, the refused ones apart from them.
 
+use std::borrow::Cow;
+
 use yrs::block::ClientID;
 use yrs::updates::decoder::Decode;
 use yrs::{Doc, IdSet, OffsetKind, Options, Transact, Update, WriteTxn};
 
+use super::super::gate::Gate;
 use super::super::{ApplyError, merged};
 use super::MendError;
 
@@ -29,6 +32,7 @@ pub(super) fn replay(
     honest: &[&[u8]],
     refused: &[&[u8]],
 ) -> Result<Replayed, MendError> {
+    let (honest, refused) = gated(honest, refused)?;
     let doc = Doc::with_options(Options {
         client_id: ClientID::new(client),
         offset_kind: OffsetKind::Utf16,
@@ -38,16 +42,38 @@ pub(super) fn replay(
         ..Options::default()
     });
     // Most of it in bulk, which is fast.
-    for update in merged(honest).updates {
+    for update in merged(&views(&honest)).updates {
         let update = Update::decode_v1(&update).map_err(ApplyError::from)?;
         doc.transact_mut().apply_update(update).map_err(ApplyError::from)?;
     }
     doc.transact_mut().prune_pending();
-    let undone = take_turns(&doc, decoded(honest)?, decoded(refused)?)?;
+    let undone = take_turns(&doc, decoded(&honest)?, decoded(&refused)?)?;
     Ok(Replayed { doc, undone })
 }
 
-fn decoded(updates: &[&[u8]]) -> Result<Vec<Update>, ApplyError> {
+type Updates<'a> = Vec<Cow<'a, [u8]>>;
+
+/// The updates as they are in the document that is to be mended, where what does not fit came in as something else.
+/// An honest one that waits for what is missing is left out.
+fn gated<'a>(
+    honest: &[&'a [u8]],
+    refused: &[&'a [u8]],
+) -> Result<(Updates<'a>, Updates<'a>), MendError> {
+    let mut gate = Gate::default();
+    let passed = gate.pass(&[honest, refused].concat());
+    if let Some(bad) = passed.refused.first() {
+        return Err(ApplyError::from(*bad).into());
+    }
+    let cleaned = |update: &&'a [u8]| gate.cleaned(&passed, update);
+    let refused: Option<Updates<'a>> = refused.iter().map(cleaned).collect();
+    Ok((honest.iter().filter_map(cleaned).collect(), refused.ok_or(MendError::Waiting)?))
+}
+
+fn views<'a>(updates: &'a Updates<'_>) -> Vec<&'a [u8]> {
+    updates.iter().map(AsRef::as_ref).collect()
+}
+
+fn decoded(updates: &Updates<'_>) -> Result<Vec<Update>, ApplyError> {
     updates.iter().map(|update| Ok(Update::decode_v1(update)?)).collect()
 }
 

@@ -237,6 +237,18 @@ fn an_honest_update_that_waits_for_a_missing_one_holds_up_no_mend() {
     assert_eq!(text_of(&[&base, &missing, &later, &refused, &mended]), "milk and honey");
 }
 
+/// A mend is made in a document of its own, which panicked as any other did.
+#[test]
+fn what_would_break_the_document_does_not_keep_it_from_being_mended() {
+    let base = writes(ALICE, &[], |txn, roots| _ = roots.map.insert(txn, "k", "good"));
+    // Two letters behind the value of the key, as MALLORY's first block: the ids are numbers of seven bits a byte.
+    let (alice, mallory) =
+        ([0x80, 0x80, 0x80, 0x80, 0x80, 0x20], [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1]);
+    let under_a_key = [&[1, 1], &mallory[..], &[0, 0x84], &alice, &[0, 2, b'h', b'i', 0]].concat();
+    let mended = mend(MENDER, &[&base], &[&under_a_key]).unwrap();
+    assert_eq!(mended, [0, 0], "it changed nothing");
+}
+
 #[test]
 fn bytes_that_are_no_update_are_an_error() {
     assert!(matches!(mend(MENDER, &[], &[&[1, 2, 3]]), Err(MendError::Apply { .. })));

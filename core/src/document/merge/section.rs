@@ -3,7 +3,12 @@
 use super::super::check::{Block, Id, Kind};
 use super::write_number;
 
+const GC: u8 = 0;
+const DELETED: u8 = 1;
 const SKIP: u8 = 10;
+
+/// The bits of a block's first byte that say what it holds.
+const CONTENT: u8 = 0b1111;
 
 /// What is written of one client.
 pub(super) struct Section<'a> {
@@ -59,14 +64,30 @@ impl<'a> Section<'a> {
         }
         let goes_on = blocks.windows(2).take_while(|pair| types_on(first, &pair[0], &pair[1]));
         let run = &blocks[..1 + goes_on.count()];
-        self.body.extend_from_slice(first.head);
-        match run {
-            [_] => self.body.extend_from_slice(first.content),
-            typed => self.write_text(typed),
+        match (run, first.kind) {
+            ([_], Kind::Gc) => self.write_gone(&[GC], first.len),
+            ([_], Kind::Deleted) => {
+                self.body.push(first.head[0] & !CONTENT | DELETED);
+                self.write_gone(&first.head[1..], first.len);
+            }
+            ([_], _) => {
+                self.body.extend_from_slice(first.head);
+                self.body.extend_from_slice(first.content);
+            }
+            (typed, _) => {
+                self.body.extend_from_slice(first.head);
+                self.write_text(typed);
+            }
         }
         self.written += 1;
         self.next = run[run.len() - 1].end();
         run.len()
+    }
+
+    /// Writes what holds nothing, or nothing any more; whatever the block held when it was read.
+    fn write_gone(&mut self, head: &[u8], len: u32) {
+        self.body.extend_from_slice(head);
+        write_number(&mut self.body, len.into());
     }
 
     fn write_text(&mut self, typed: &[Block<'a>]) {
