@@ -10,6 +10,8 @@
 
 mod call;
 mod decision;
+mod footprint;
+mod index;
 mod judge;
 mod ledger;
 mod preview;

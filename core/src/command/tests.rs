@@ -1,1 +1,4 @@
+//! Commands from the first prediction to the last decision.
 
+pub(crate) mod kit;
+mod laws;
