@@ -10,7 +10,7 @@ use super::preview::Turn;
 use crate::record::Place;
 
 /// What undecided commands touch, write and name, each by its turn.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     /// Those that would perhaps do something else if this were another.
     touching: BTreeMap<Scope, BTreeSet<Turn>>,

@@ -19,7 +19,7 @@ use crate::roster::Rank;
 const MAX_WAITING: usize = 100_000;
 
 /// Commands, decisions, and the records that come of both.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ledger {
     registry: Arc<Registry>,
     me: DeviceId,

@@ -15,7 +15,7 @@ use crate::record::{Cell, Place, Table};
 use crate::roster::Rank;
 
 /// The confirmed records with the undecided commands on top.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Preview {
     pending: BTreeMap<Turn, Pending>,
     turns: BTreeMap<CommandId, Turn>,

@@ -2,3 +2,4 @@
 
 pub(crate) mod kit;
 mod laws;
+mod oracle;

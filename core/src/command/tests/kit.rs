@@ -55,19 +55,15 @@ pub(crate) const FIELDS: [Field<Board, Value>; 8] = [
     Board::CUSTOM,
 ];
 
-/// The field of that name.
-pub(crate) fn field(name: &str) -> Field<Board, Value> {
-    FIELDS.into_iter().find(|field| field.name() == name).expect("there is such a field")
-}
-
 /// Of two texts both stand, with what was before; of two numbers the larger, but 13 is refused.
 fn by_size(contest: &Contest<'_>) -> Resolution {
     match (&contest.mine.value, &contest.theirs.value) {
         (Value::Int(13), _) => Resolution::Refuse,
         (Value::Int(mine), Value::Int(theirs)) if mine > theirs => Resolution::Mine,
-        (Value::Text(mine), Value::Text(theirs)) => {
-            Resolution::Both(format!("{} + {theirs} + {mine}", contest.base).into())
-        }
+        (Value::Text(mine), Value::Text(theirs)) => Resolution::Both(match contest.base {
+            Value::Text(base) => format!("{base} + {theirs} + {mine}").into(),
+            _ => format!("{theirs} + {mine}").into(),
+        }),
         _ => Resolution::Theirs,
     }
 }
@@ -129,10 +125,10 @@ impl Step {
             Self::Remove(key) => tx.remove::<Board>(*key),
             Self::Read(key) => _ = tx.exists::<Board>(*key),
             Self::ReadAll => _ = tx.all::<Loose>(),
-            Self::RefuseIfThere(key) => match tx.exists::<Board>(*key) {
-                true => return Err(format!("board {key} is there")),
-                false => {}
-            },
+            Self::RefuseIfThere(key) if tx.exists::<Board>(*key) => {
+                return Err(format!("board {key} is there"));
+            }
+            Self::RefuseIfThere(_) => {}
         }
         Ok(())
     }

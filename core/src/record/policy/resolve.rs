@@ -137,7 +137,9 @@ impl Meeting<'_> {
         match self.policy {
             Policy::ServerWins => Ruled::Yields(theirs),
             Policy::FirstWrite => Ruled::Refused(theirs),
-            Policy::LastWrite | Policy::RejectBoth | Policy::Custom(_) if self.cell.sealed => {
+            Policy::LastWrite | Policy::RejectBoth | Policy::Merge | Policy::Custom(_)
+                if self.cell.sealed =>
+            {
                 Ruled::Refused(theirs)
             }
             Policy::LastWrite | Policy::Merge => self.stands(),
