@@ -10,6 +10,8 @@
 
 mod call;
 mod decision;
+mod footprint;
+mod index;
 mod judge;
 mod ledger;
 mod preview;
@@ -18,7 +20,7 @@ mod transaction;
 mod verdict;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt::Debug;
 
@@ -26,6 +28,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::record::Value;
+
+pub use driftline_derive::Command;
 
 pub use call::{Call, CommandId, MAX_CALL_BYTES, ParseCommandIdError, Seen};
 pub use decision::Decision;
@@ -35,7 +39,43 @@ pub use registry::Registry;
 pub use transaction::{Side, Transaction};
 pub use verdict::{Failure, Loss, Revision, Verdict};
 
-/// A type of command: what an app declares, usually by deriving it.
+/// A type of command: what an app declares, by deriving it.
+///
+/// ```
+/// use driftline_core::command::{Command, Handler, Transaction};
+/// use driftline_core::record::Record;
+///
+/// #[derive(serde::Serialize, serde::Deserialize, Record)]
+/// # #[record(crate = "driftline_core")]
+/// struct Seat {
+///     #[key]
+///     number: u32,
+///     holder: Option<String>,
+/// }
+///
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// struct SeatTaken {
+///     by: String,
+/// }
+///
+/// #[derive(serde::Serialize, serde::Deserialize, Command)]
+/// #[command(name = "book_seat", refusal = SeatTaken)]
+/// # #[command(crate = "driftline_core")]
+/// struct BookSeat {
+///     number: u32,
+///     guest: String,
+/// }
+///
+/// impl Handler for BookSeat {
+///     fn run(&self, tx: &mut Transaction<'_>) -> Result<(), SeatTaken> {
+///         if let Some(by) = tx.read(self.number, Seat::HOLDER).flatten() {
+///             return Err(SeatTaken { by });
+///         }
+///         tx.write(self.number, Seat::HOLDER, &Some(self.guest.clone()));
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Command: Serialize + DeserializeOwned + 'static {
     /// What it is called, for ever.
     const NAME: &'static str;

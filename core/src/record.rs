@@ -13,39 +13,39 @@ mod value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use driftline_derive::Record;
+
 pub use cell::{Cell, Claim, Rivals, Stamp};
 pub use place::{Key, Place, RowId};
 pub use policy::{Change, Contest, Policies, Policy, Resolution, Write};
 pub use table::{Row, Table};
 pub use value::{Value, ValueError};
 
-/// A type of record: what an app declares, usually by deriving it.
+/// A type of record: what an app declares, by deriving it.
 ///
 /// ```
-/// use driftline_core::record::{Field, Policies, Policy, Record};
+/// use driftline_core::record::Record;
 ///
-/// #[derive(serde::Serialize, serde::Deserialize)]
+/// # fn nearest(contest: &driftline_core::record::Contest<'_>) -> driftline_core::record::Resolution {
+/// #     driftline_core::record::Resolution::Theirs
+/// # }
+/// #[derive(serde::Serialize, serde::Deserialize, Record)]
+/// #[record(collection = "seats", policy = "server_wins")]
+/// # #[record(crate = "driftline_core")]
 /// struct Seat {
+///     #[key]
 ///     number: u32,
+///     #[policy(first_write)]
 ///     holder: Option<String>,
+///     #[policy(rank(Terminal > Cart))]
+///     price: i64,
+///     #[policy(custom(nearest))]
+///     row: u32,
 /// }
 ///
-/// impl Seat {
-///     const HOLDER: Field<Self, Option<String>> = Field::new("holder");
-/// }
-///
-/// impl Record for Seat {
-///     const COLLECTION: &'static str = "seats";
-///     type Key = u32;
-///
-///     fn key(&self) -> u32 {
-///         self.number
-///     }
-///
-///     fn policies() -> Policies {
-///         Policies::all(Policy::ServerWins).and(Self::HOLDER, Policy::FirstWrite)
-///     }
-/// }
+/// assert_eq!(Seat::COLLECTION, "seats");
+/// assert_eq!(Seat::HOLDER.name(), "holder");
+/// assert_eq!(Seat::policies().of("price").to_string(), "rank(terminal > cart)");
 /// ```
 pub trait Record: Serialize + DeserializeOwned {
     /// The collection that records of this type are kept in.

@@ -23,8 +23,8 @@ pub struct Decision {
     pub at: WallTime,
     /// What the author hears.
     pub verdict: Verdict,
-    /// The fields that change, as they stand then.
-    pub writes: Vec<(Place, Cell)>,
+    /// The fields that change, as they stand then; nothing for those that are gone.
+    pub writes: Vec<(Place, Option<Cell>)>,
     /// What the authors of earlier commands hear.
     pub news: Vec<(Stamp, Revision)>,
 }

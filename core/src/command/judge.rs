@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::footprint::{Footprint, Scope};
 use super::registry::Ended;
-use super::transaction::{Footprint, Setting, Side, Transaction};
+use super::transaction::{Setting, Side, Transaction};
 use super::{Call, CommandId, Failure, Loss, Registry, Revision, Verdict};
 use crate::clock::WallTime;
 use crate::id::DeviceId;
-use crate::record::policy::{Ruled, resolve};
-use crate::record::{Cell, Place, Stamp, Table, Value};
+use crate::record::policy::{Ruled, resolve, resolve_removal};
+use crate::record::{Cell, Place, Policy, RowId, Stamp, Table, Value, Write};
 use crate::roster::Rank;
 
 /// How many times a handler runs at the most, each time with more fields that others keep.
@@ -36,12 +37,12 @@ pub struct Case<'a> {
 pub struct Judged {
     /// What its author hears.
     pub verdict: Verdict,
-    /// The fields that change.
-    pub writes: Vec<(Place, Cell)>,
+    /// The fields that change; nothing for those that are gone.
+    pub writes: Vec<(Place, Option<Cell>)>,
     /// What the authors of earlier commands hear.
     pub news: Vec<(Stamp, Revision)>,
-    /// What it read, and tried to write.
-    pub(super) footprint: Footprint,
+    /// All that mattered to it.
+    pub(super) touched: BTreeSet<Scope>,
 }
 
 /// Judges a command upon the records as they stand.
@@ -57,18 +58,35 @@ pub fn judge(registry: &Registry, table: &Table, case: &Case<'_>) -> Judged {
         pinned: BTreeSet::new(),
         ranked: false,
         yielded: Vec::new(),
+        touched: BTreeSet::new(),
     };
-    for _ in 0..MAX_ROUNDS {
-        if let Some(judged) = trial.round() {
-            return judged;
-        }
-    }
-    Judged::nothing(Verdict::Failed { failure: Failure::Unsettled })
+    let judged = (0..MAX_ROUNDS).find_map(|_| trial.round());
+    let failed = || Judged::nothing(Verdict::Failed { failure: Failure::Unsettled });
+    Judged { touched: trial.touched, ..judged.unwrap_or_else(failed) }
 }
 
 impl Judged {
     fn nothing(verdict: Verdict) -> Self {
-        Self { verdict, writes: Vec::new(), news: Vec::new(), footprint: Footprint::default() }
+        Self { verdict, writes: Vec::new(), news: Vec::new(), touched: BTreeSet::new() }
+    }
+
+    /// The fields in which it did not get its way.
+    fn losses(&self) -> &[Loss] {
+        match &self.verdict {
+            Verdict::Yielded { fields, .. }
+            | Verdict::Overruled { fields, .. }
+            | Verdict::Contested { fields, .. }
+            | Verdict::Preceded { fields } => fields,
+            _ => &[],
+        }
+    }
+
+    /// Whose writes it names, in what it writes or in its verdict.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Stamp> {
+        let cells = self.writes.iter().filter_map(|(_, cell)| cell.as_ref());
+        let claims = cells.flat_map(Cell::all_claims);
+        let lost = self.losses().iter().map(|loss| &loss.to);
+        claims.chain(lost).filter_map(|claim| claim.by.as_ref())
     }
 }
 
@@ -82,12 +100,14 @@ struct Trial<'a> {
     /// Whether somebody of higher rank keeps one of them.
     ranked: bool,
     yielded: Vec<Loss>,
+    /// What mattered to any of the runs.
+    touched: BTreeSet<Scope>,
 }
 
 /// What became of all that one run wrote.
 #[derive(Default)]
 struct Outcome {
-    writes: Vec<(Place, Cell)>,
+    writes: Vec<(Place, Option<Cell>)>,
     news: Vec<(Stamp, Revision)>,
     contested: Vec<Loss>,
     preceded: Vec<Loss>,
@@ -101,60 +121,126 @@ impl Trial<'_> {
         let setting = Setting { command, author, rank: rank.clone(), at, side };
         let tx = Transaction::new(self.table, &setting, &self.pinned);
         let (ended, footprint) = self.registry.run(&self.case.call.name, &self.fields, tx);
-        let output = match ended {
-            Ok(output) => output,
-            Err(ended) => {
-                let verdict = match ended {
-                    Ended::Refused(refusal) => Verdict::Refused { refusal },
-                    Ended::Failed(failure) => Verdict::Failed { failure },
-                };
-                return Some(Judged { footprint, ..Judged::nothing(verdict) });
+        let pinned = self.pinned.len();
+        let judged = match ended {
+            Ok(output) => {
+                let outcome = self.resolve_all(&footprint);
+                (self.pinned.len() == pinned).then(|| self.judged(output, outcome))
             }
+            Err(Ended::Refused(refusal)) => Some(Judged::nothing(Verdict::Refused { refusal })),
+            Err(Ended::Failed(failure)) => Some(Judged::nothing(Verdict::Failed { failure })),
         };
-        let before = self.pinned.len();
-        let outcome = self.resolve_all(&footprint);
-        (self.pinned.len() == before).then(|| self.judged(output, outcome, footprint))
+        self.touched.extend(footprint.touched());
+        judged
     }
 
-    /// Brings all that the run wrote before the policies.
+    /// Brings all that the run did before the policies.
     fn resolve_all(&mut self, footprint: &Footprint) -> Outcome {
         let mut outcome = Outcome::default();
-        let Case { command, author, ref rank, at, order, .. } = *self.case;
-        let saw = |stamp: &Stamp| self.case.call.seen.covers(&author, stamp);
-        for (place, write) in
-            footprint.writes.iter().filter(|(place, _)| !self.pinned.contains(place))
-        {
-            let mine = Stamp { command, author, rank: rank.clone(), order, at };
-            let policy = self.registry.policy(&place.row.collection, &place.field);
-            let field = (place, self.table.cell(place));
-            let loss = |to| Loss { place: place.clone(), to };
-            match resolve(policy, field, (write, mine), &saw, footprint.did_read(place)) {
-                Ruled::Stands(cell, news) => {
-                    outcome.writes.push((place.clone(), cell));
+        for (place, ruled) in self.writes_ruled(footprint) {
+            self.take(place, ruled, &mut outcome);
+        }
+        for (place, ruled) in self.removals_ruled(footprint) {
+            match ruled {
+                Ruled::Stands(_, news) => {
+                    outcome.writes.push((place, None));
                     outcome.news.extend(news);
                 }
-                Ruled::Contested(cell, with, news) => {
-                    outcome.writes.push((place.clone(), cell));
-                    outcome.news.extend(news);
-                    outcome.contested.extend(with.into_iter().map(loss));
-                }
-                Ruled::Refused(to) => outcome.preceded.push(loss(to)),
-                Ruled::Yields(to) => self.yielded.push(loss(to)),
-                Ruled::Overruled(to) => {
-                    self.ranked = true;
-                    self.yielded.push(loss(to));
+                ruled => {
+                    // A record that goes on to hold something can't be gone.
+                    if matches!(ruled, Ruled::Yields(_) | Ruled::Overruled(_)) {
+                        self.pinned.insert(place.row.presence());
+                    }
+                    self.take(place, ruled, &mut outcome);
                 }
             }
         }
-        self.pinned.extend(self.yielded.iter().map(|loss| loss.place.clone()));
+        outcome.writes.sort_by(|(a, _), (b, _)| a.cmp(b));
         outcome
     }
 
-    fn judged(&mut self, output: Value, outcome: Outcome, footprint: Footprint) -> Judged {
+    /// What becomes of the fields that the run wrote.
+    fn writes_ruled(&self, footprint: &Footprint) -> Vec<(Place, Ruled)> {
+        let counts = |place: &Place| {
+            let there = || place.is_presence() || self.leaves(&place.row, footprint);
+            !self.pinned.contains(place) && there()
+        };
+        let rule = |(place, write): (&Place, &Write)| {
+            let field = (place, self.table.cell(place));
+            let (mine, knew) = ((write, self.stamp()), footprint.knew(place));
+            let ruled = resolve(self.policy(place), field, mine, &|by| self.saw(by), knew);
+            (place.clone(), ruled)
+        };
+        footprint.writes.iter().filter(|(place, _)| counts(place)).map(rule).collect()
+    }
+
+    /// What becomes of the fields of records that the run took away, unless it wrote them anew.
+    fn removals_ruled(&self, footprint: &Footprint) -> Vec<(Place, Ruled)> {
+        let rows = footprint.cleared().filter_map(|id| Some((id, self.table.row(id)?)));
+        let fields =
+            rows.flat_map(|(id, row)| row.fields().map(move |(name, cell)| (id.field(name), cell)));
+        let rule = |(place, cell): (Place, &Cell)| {
+            let (mine, knew) = (self.stamp(), footprint.knew(&place));
+            let field = (&place, cell);
+            let ruled = resolve_removal(self.policy(&place), field, mine, &|by| self.saw(by), knew);
+            (place, ruled)
+        };
+        fields.filter(|(place, _)| !footprint.writes.contains_key(place)).map(rule).collect()
+    }
+
+    fn take(&mut self, place: Place, ruled: Ruled, outcome: &mut Outcome) {
+        let loss = |to| Loss { place: place.clone(), to };
+        match ruled {
+            Ruled::Stands(cell, news) => {
+                outcome.writes.push((place, Some(cell)));
+                outcome.news.extend(news);
+            }
+            Ruled::Contested(cell, with, news) => {
+                outcome.contested.extend(with.into_iter().map(loss));
+                outcome.writes.push((place, Some(cell)));
+                outcome.news.extend(news);
+            }
+            Ruled::Refused(to) => outcome.preceded.push(loss(to)),
+            Ruled::Yields(to) => {
+                self.yielded.push(loss(to));
+                self.pinned.insert(place);
+            }
+            Ruled::Overruled(to) => {
+                self.yielded.push(loss(to));
+                self.ranked = true;
+                self.pinned.insert(place);
+            }
+        }
+    }
+
+    /// Whether the record is there after the run: what it wrote to the fields of one that is not is nothing.
+    fn leaves(&self, row: &RowId, footprint: &Footprint) -> bool {
+        let presence = row.presence();
+        match footprint.writes.get(&presence) {
+            Some(write) if !self.pinned.contains(&presence) => {
+                write.change.applied(&Value::Null) == Value::Bool(true)
+            }
+            _ => self.table.is_present(row),
+        }
+    }
+
+    fn saw(&self, stamp: &Stamp) -> bool {
+        self.case.call.seen.covers(&self.case.author, stamp)
+    }
+
+    fn policy(&self, place: &Place) -> &Policy {
+        self.registry.policy(&place.row.collection, &place.field)
+    }
+
+    fn stamp(&self) -> Stamp {
+        let Case { command, author, ref rank, at, order, .. } = *self.case;
+        Stamp { command, author, rank: rank.clone(), order, at }
+    }
+
+    fn judged(&mut self, output: Value, outcome: Outcome) -> Judged {
         let Outcome { writes, news, contested, preceded } = outcome;
         if !preceded.is_empty() {
-            let verdict = Verdict::Preceded { fields: preceded };
-            return Judged { footprint, ..Judged::nothing(verdict) };
+            return Judged::nothing(Verdict::Preceded { fields: preceded });
         }
         let mut fields = std::mem::take(&mut self.yielded);
         let verdict = match (contested.is_empty(), self.ranked) {
@@ -166,6 +252,6 @@ impl Trial<'_> {
             (true, false) if fields.is_empty() => Verdict::Accepted { output },
             (true, false) => Verdict::Yielded { output, fields },
         };
-        Judged { verdict, writes, news, footprint }
+        Judged { verdict, writes, news, touched: BTreeSet::new() }
     }
 }

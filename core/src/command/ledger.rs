@@ -19,7 +19,7 @@ use crate::roster::Rank;
 const MAX_WAITING: usize = 100_000;
 
 /// Commands, decisions, and the records that come of both.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ledger {
     registry: Arc<Registry>,
     me: DeviceId,
@@ -165,10 +165,10 @@ impl Ledger {
     /// A command by somebody who has seen what this ledger holds.
     pub fn call(&self, name: &str, version: u32, fields: Value, now: WallTime) -> Call {
         let mut seen = Seen { decided: self.order, pending: BTreeMap::new() };
-        for (turn, _) in self.preview.pending().filter(|(turn, _)| turn.author != self.me) {
+        for turn in self.preview.last_of_chains().filter(|turn| turn.author != self.me) {
             seen.note(turn.command);
         }
-        let clock = now.0.max(self.preview.last_clock() + 1);
+        let clock = now.0.max(self.preview.last_clock().saturating_add(1));
         Call { name: name.to_owned(), version, fields, seen, clock }
     }
 
@@ -318,7 +318,7 @@ impl Ledger {
 
     fn apply(&mut self, decision: &Decision) {
         for (place, cell) in &decision.writes {
-            self.confirmed.put(place, cell.clone());
+            self.confirmed.set(place, cell.clone());
         }
         (self.order, self.last) = (decision.order, decision.hash());
         let decided = self.decided.entry(decision.command.chain).or_default();

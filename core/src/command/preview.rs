@@ -1,25 +1,32 @@
 //! What the records will be, as far as a device can tell: the confirmed ones, with every undecided command run on top.
 //!
 //! Devices with the same decisions and the same undecided commands show the same, as these run in one order that
-//! depends on nothing else.
+//! depends on nothing else. What is shown is as if all had just been run from the start; but only those are run again to
+//! which something changed: a change at a place is seen by whoever touches it, up to the next who writes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::index::Index;
 use super::judge::{Case, Judged, judge};
 use super::{Call, CommandId, Decision, Registry};
 use crate::clock::WallTime;
-use crate::id::DeviceId;
+use crate::id::{ChainId, DeviceId};
 use crate::record::{Cell, Place, Table};
 use crate::roster::Rank;
 
 /// The confirmed records with the undecided commands on top.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Preview {
     pending: BTreeMap<Turn, Pending>,
     turns: BTreeMap<CommandId, Turn>,
+    /// How far the authors of undecided commands had seen decisions.
+    seen: BTreeSet<(u64, Turn)>,
+    index: Index,
     table: Table,
-    /// Fields that changed below, or between, what was run upon them; from the first of these turns on.
-    dirty: BTreeSet<Place>,
+    /// Commands that have to run, or run again.
+    due: BTreeSet<Turn>,
+    /// Fields that are not as the table has them.
+    moved: BTreeSet<Place>,
     stale: bool,
 }
 
@@ -61,75 +68,185 @@ impl Preview {
         self.pending.last_key_value().map_or(0, |(turn, _)| turn.clock)
     }
 
+    /// The last undecided command of each chain.
+    pub(super) fn last_of_chains(&self) -> impl Iterator<Item = &Turn> {
+        let mut before = None;
+        std::iter::from_fn(move || {
+            let earlier = match before {
+                None => self.turns.last_key_value(),
+                Some(chain) => {
+                    let first = CommandId { chain, number: 0 };
+                    self.turns.range(..first).next_back()
+                }
+            };
+            let (command, turn): (&CommandId, &Turn) = earlier?;
+            before = Some::<ChainId>(command.chain);
+            Some(turn)
+        })
+    }
+
     /// Adds a command. It runs at the next [`settle`](Self::settle).
     pub(super) fn insert(&mut self, turn: Turn, pending: Pending) {
         self.turns.insert(turn.command, turn);
+        self.seen.insert((pending.call.seen.decided, turn));
         self.pending.insert(turn, pending);
+        self.due.insert(turn);
         self.stale = true;
-    }
-
-    /// Takes a command out: it was decided, cancelled, or does not count.
-    pub(super) fn remove(&mut self, command: &CommandId) -> Option<Pending> {
-        let turn = self.turns.remove(command)?;
-        let pending = self.pending.remove(&turn)?;
-        self.stale = true;
-        Some(pending)
     }
 
     /// Takes a command out, which left no trace in the confirmed records.
     pub(super) fn drop(&mut self, command: &CommandId) -> Option<Pending> {
-        let pending = self.remove(command)?;
-        self.dirty.extend(pending.writes().iter().map(|(place, _)| place.clone()));
+        let (turn, pending) = self.remove(command)?;
+        for (place, _) in pending.writes() {
+            self.disturb(place, Some(&turn));
+            self.moved.insert(place.clone());
+        }
         Some(pending)
     }
 
     /// Takes a decision in, which the confirmed records hold now.
-    pub(super) fn decided(&mut self, decision: &Decision) -> Option<Pending> {
-        let predicted = self.remove(&decision.command);
-        let shown = predicted.as_ref().map(Pending::writes).unwrap_or_default();
-        // Only what came out differently matters to those that run on top of it.
-        let mut places: BTreeMap<&Place, (Option<&Cell>, Option<&Cell>)> = BTreeMap::new();
-        for (place, cell) in shown {
-            places.entry(place).or_default().0 = Some(cell);
-        }
-        for (place, cell) in &decision.writes {
-            places.entry(place).or_default().1 = Some(cell);
-        }
-        let differs = |cells: &(Option<&Cell>, Option<&Cell>)| match cells {
-            (Some(predicted), Some(decided)) => !predicted.shows_as(decided),
-            _ => true,
-        };
-        let changed = places.iter().filter(|(_, cells)| differs(cells));
-        self.dirty.extend(changed.map(|(place, _)| (*place).clone()));
+    pub(super) fn decided(&mut self, decision: &Decision) {
         self.stale = true;
-        predicted
+        self.due.extend(self.index.naming(&decision.command));
+        let removed = self.remove(&decision.command);
+        let shown = removed.as_ref().map(|(_, pending)| pending.writes()).unwrap_or_default();
+        let mut places: BTreeMap<&Place, Change<'_>> = BTreeMap::new();
+        shown.iter().for_each(|(place, cell)| places.entry(place).or_default().from = Some(cell));
+        for (place, cell) in &decision.writes {
+            places.entry(place).or_default().to = Some(cell);
+        }
+        for (place, change) in places {
+            self.moved.insert(place.clone());
+            self.moves_down(place, &change, removed.as_ref().map(|(turn, _)| turn), decision.order);
+        }
     }
 
     /// Has everything run again.
     pub(super) fn run_anew(&mut self) {
-        self.pending.values_mut().for_each(|pending| pending.judged = None);
+        self.index = Index::default();
+        for pending in self.pending.values_mut() {
+            let judged = pending.judged.take();
+            self.moved
+                .extend(judged.into_iter().flat_map(|judged| judged.writes).map(|(at, _)| at));
+        }
+        self.due.extend(self.pending.keys());
         self.stale = true;
     }
 
-    /// Runs what has not run, and again what runs on something that changed; says whether anything did.
+    /// Runs what has not run, and again what runs on something that changed; says whether there was anything new.
     pub(super) fn settle(&mut self, registry: &Registry, confirmed: &Table) -> bool {
-        if !std::mem::take(&mut self.stale) {
-            return false;
+        let first = self.due.first().copied();
+        self.roll_back(first.as_ref(), confirmed);
+        if let Some(first) = first {
+            self.run_from(first, registry);
         }
-        let mut dirty = std::mem::take(&mut self.dirty);
-        self.table = confirmed.clone();
-        for (turn, pending) in &mut self.pending {
-            let meets = |judged: &Judged| dirty.iter().any(|place| judged.footprint.meets(place));
-            if pending.judged.as_ref().is_none_or(meets) {
-                dirty.extend(pending.writes().iter().map(|(place, _)| place.clone()));
-                pending.judged = Some(judge(registry, &self.table, &turn.case(pending)));
-                dirty.extend(pending.writes().iter().map(|(place, _)| place.clone()));
+        if self.pending.is_empty() {
+            // The same as it is, but one with the confirmed records in memory.
+            self.table = confirmed.clone();
+        }
+        std::mem::take(&mut self.stale)
+    }
+
+    /// Brings the table to where that turn finds it.
+    fn roll_back(&mut self, first: Option<&Turn>, confirmed: &Table) {
+        let mut places = std::mem::take(&mut self.moved);
+        if let Some(first) = first {
+            let undone = self.pending.range(first..).flat_map(|(_, pending)| pending.writes());
+            places.extend(undone.map(|(place, _)| place.clone()));
+        }
+        for place in places {
+            let cell = match self.index.writer_before(&place, first) {
+                Some(writer) => self.pending.get(writer).and_then(|pending| pending.cell(&place)),
+                None => confirmed.cell(&place),
+            };
+            self.table.set(&place, cell.cloned());
+        }
+    }
+
+    /// Brings the table from that turn to the end. Whoever runs again may make others run that come later.
+    fn run_from(&mut self, first: Turn, registry: &Registry) {
+        let turns: Vec<_> = self.pending.range(first..).map(|(turn, _)| *turn).collect();
+        for turn in turns {
+            if self.due.remove(&turn) {
+                self.run(&turn, registry);
             }
-            for (place, cell) in pending.writes() {
-                self.table.put(place, cell.clone());
+            for (place, cell) in self.pending.get(&turn).map(Pending::writes).unwrap_or_default() {
+                self.table.set(place, cell.clone());
             }
         }
-        true
+    }
+
+    fn run(&mut self, turn: &Turn, registry: &Registry) {
+        let Some(pending) = self.pending.get_mut(turn) else { return };
+        let judged = judge(registry, &self.table, &turn.case(pending));
+        let before = pending.judged.replace(judged.clone());
+        if let Some(before) = &before {
+            self.index.remove(turn, before);
+        }
+        self.index.add(turn, &judged);
+        let before: BTreeMap<_, _> = before.into_iter().flat_map(|judged| judged.writes).collect();
+        let after: BTreeMap<_, _> = judged.writes.into_iter().collect();
+        for place in before.keys().chain(after.keys()) {
+            if before.get(place) != after.get(place) {
+                self.disturb(place, Some(turn));
+            }
+        }
+    }
+
+    fn remove(&mut self, command: &CommandId) -> Option<(Turn, Pending)> {
+        let turn = self.turns.remove(command)?;
+        let pending = self.pending.remove(&turn)?;
+        self.seen.remove(&(pending.call.seen.decided, turn));
+        self.due.remove(&turn);
+        if let Some(judged) = &pending.judged {
+            self.index.remove(&turn, judged);
+        }
+        self.stale = true;
+        Some((turn, pending))
+    }
+
+    /// What a field is after that turn is another now: whoever meets it runs again.
+    fn disturb(&mut self, place: &Place, after: Option<&Turn>) {
+        self.due.extend(self.index.meeting(place, after));
+    }
+
+    /// What a command did at its turn is done below all of them now.
+    fn moves_down(&mut self, place: &Place, change: &Change<'_>, turn: Option<&Turn>, order: u64) {
+        // Whose author had seen the decision before it came here knows what it did not know without it.
+        let ahead = self.seen.last().is_some_and(|(decided, _)| *decided >= order);
+        let uncovered = self.index.writer_before(place, turn).is_none();
+        match turn {
+            // Those that came after it find what they have found.
+            Some(turn) if uncovered && !ahead && change.is_none() => {
+                self.due.extend(self.index.touching_before(place, turn));
+            }
+            _ => {
+                if change.from.is_some() {
+                    self.disturb(place, turn);
+                }
+                if change.to.is_some() {
+                    self.disturb(place, None);
+                }
+            }
+        }
+    }
+}
+
+/// What a command was to do to a field, and what it did.
+#[derive(Default)]
+struct Change<'a> {
+    from: Option<&'a Option<Cell>>,
+    to: Option<&'a Option<Cell>>,
+}
+
+impl Change<'_> {
+    /// Whether both are the same to a command that runs on top of them.
+    fn is_none(&self) -> bool {
+        match (self.from, self.to) {
+            (Some(Some(from)), Some(Some(to))) => from.shows_as(to),
+            (Some(None), Some(None)) => true,
+            _ => false,
+        }
     }
 }
 
@@ -147,7 +264,14 @@ impl Turn {
 }
 
 impl Pending {
-    fn writes(&self) -> &[(Place, Cell)] {
+    fn writes(&self) -> &[(Place, Option<Cell>)] {
         self.judged.as_ref().map_or(&[], |judged| &judged.writes)
+    }
+
+    /// What the command makes of a field.
+    fn cell(&self, place: &Place) -> Option<&Cell> {
+        let writes = self.writes();
+        let at = writes.binary_search_by(|(written, _)| written.cmp(place)).ok()?;
+        writes[at].1.as_ref()
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::transaction::{Footprint, Halt};
+use super::footprint::Footprint;
+use super::transaction::Halt;
 use super::{Call, Failure, Handler, Transaction};
 use crate::record::{Policies, Policy, Record, Value};
 

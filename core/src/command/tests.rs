@@ -1,1 +1,6 @@
+//! Commands from the first prediction to the last decision.
 
+mod ends;
+pub(crate) mod kit;
+mod laws;
+mod oracle;

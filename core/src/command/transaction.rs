@@ -6,10 +6,11 @@ use std::panic::resume_unwind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::footprint::{Footprint, Scope};
 use super::{CommandId, Failure};
 use crate::clock::WallTime;
 use crate::id::{DeviceId, Hash};
-use crate::record::{Change, Field, Key, Place, Record, RowId, Table, Value, ValueError, Write};
+use crate::record::{Change, Field, Key, Place, Record, RowId, Table, Value, ValueError};
 use crate::roster::Rank;
 
 /// How many things a handler may ask for.
@@ -37,7 +38,8 @@ pub(super) struct Setting {
 /// The records as a command finds them, with what it has done to them so far.
 ///
 /// What the handler reads before it writes, it knows: a write to a field that was read never conflicts. A *blind* write
-/// does, when somebody whom the author had not seen wrote the field before.
+/// does, when somebody whom the author had not seen wrote the field before. Reading afterwards what was written does not
+/// make it less blind.
 ///
 /// A handler that takes more than 100,000 steps, or reads a record as something that it is not, is ended there; its
 /// command [fails](Failure), and the next goes on.
@@ -50,21 +52,6 @@ pub struct Transaction<'a> {
     footprint: Footprint,
     steps: u64,
     ids: u64,
-}
-
-/// What a handler touched.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Footprint {
-    pub(super) writes: BTreeMap<Place, Write>,
-    pub(super) reads: BTreeSet<Read>,
-}
-
-/// Something that a handler read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Read {
-    Collection(String),
-    Row(RowId),
-    Field(Place),
 }
 
 /// What a handler that is ended early unwinds with.
@@ -82,13 +69,13 @@ impl<'a> Transaction<'a> {
     /// A record, if it is there: all its fields count as read.
     pub fn get<R: Record>(&mut self, key: impl Into<Key>) -> Option<R> {
         let row = RowId::new(R::COLLECTION, key);
-        self.footprint.reads.insert(Read::Row(row.clone()));
+        self.footprint.read(Scope::Row(row.clone()));
         self.row(&row).map(|value| fits(&row, value.to()))
     }
 
     /// All records of a type, by their keys: the whole collection counts as read.
     pub fn all<R: Record>(&mut self) -> Vec<R> {
-        self.footprint.reads.insert(Read::Collection(R::COLLECTION.to_owned()));
+        self.footprint.read(Scope::Collection(R::COLLECTION.to_owned()));
         let stored = self.table.collection(R::COLLECTION).map(|(key, _)| key.clone());
         let written = self.footprint.writes.keys().map(|place| &place.row);
         let here = written.filter(|row| row.collection == R::COLLECTION);
@@ -105,8 +92,8 @@ impl<'a> Transaction<'a> {
     ) -> Option<T> {
         let row = RowId::new(R::COLLECTION, key);
         let place = row.field(field.name());
-        self.footprint.reads.insert(Read::Field(row.presence()));
-        self.footprint.reads.insert(Read::Field(place.clone()));
+        self.footprint.read(Scope::Field(row.presence()));
+        self.footprint.read(Scope::Field(place.clone()));
         let there = self.value(&row.presence()) == Value::Bool(true);
         there.then(|| fits(&place, self.value(&place).to()))
     }
@@ -115,11 +102,12 @@ impl<'a> Transaction<'a> {
     pub fn exists<R: Record>(&mut self, key: impl Into<Key>) -> bool {
         let presence = RowId::new(R::COLLECTION, key).presence();
         let there = self.value(&presence) == Value::Bool(true);
-        self.footprint.reads.insert(Read::Field(presence));
+        self.footprint.read(Scope::Field(presence));
         there
     }
 
-    /// Writes a whole record, and makes it if it is not there.
+    /// Writes a whole record, and makes it if it is not there. If it is there, and was not [read](Self::get), this is a
+    /// blind write of every field, also of those that hold the same already: to change one, [`write`](Self::write) it.
     pub fn put<R: Record>(&mut self, record: &R) {
         let row = RowId::new(R::COLLECTION, record.key());
         let Value::Map(fields) = fits(&row, Value::of(record)) else {
@@ -131,7 +119,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Writes one field of a record, and makes the record if it is not there.
+    /// Writes one field of a record, and makes the record if it is not there: then the other fields hold nothing.
     pub fn write<R: Record, T: Serialize>(
         &mut self,
         key: impl Into<Key>,
@@ -174,16 +162,26 @@ impl<'a> Transaction<'a> {
         self.merge(row, field.name(), Change::Exclude(item));
     }
 
-    /// Takes a record away.
+    /// Takes a record away, with all that it holds. It conflicts as a write of all its fields would: where the policy of
+    /// one of them is for what somebody wrote whom the author had not seen, the record stays.
     pub fn remove<R: Record>(&mut self, key: impl Into<Key>) {
-        let presence = RowId::new(R::COLLECTION, key).presence();
-        self.change(presence, Change::Set(Value::Bool(false)));
+        let row = RowId::new(R::COLLECTION, key);
+        self.change(row.presence(), Change::Set(Value::Bool(false)));
+        if !self.pinned.contains(&row.presence()) {
+            self.footprint.clear(&row);
+        }
     }
 
-    /// From now on nobody overrules what the field holds: it is paid, or shipped.
+    /// From now on nobody overrules what the field holds: it is paid, or shipped. Who had not seen that is refused, and
+    /// who had may still write it. It seals whatever the field holds when the command is decided; where that matters,
+    /// read it first.
     pub fn seal<R: Record, T>(&mut self, key: impl Into<Key>, field: Field<R, T>) {
         self.step();
         let place = RowId::new(R::COLLECTION, key).field(field.name());
+        self.footprint.lean(place.row.presence());
+        if self.footprint.did_clear(&place.row) {
+            self.change(place.clone(), Change::Keep);
+        }
         self.footprint.writes.entry(place).or_default().seal = true;
     }
 
@@ -224,6 +222,8 @@ impl<'a> Transaction<'a> {
         let presence = row.presence();
         if self.value(&presence) != Value::Bool(true) {
             self.change(presence, Change::Set(Value::Bool(true)));
+        } else {
+            self.footprint.lean(presence);
         }
     }
 
@@ -234,15 +234,11 @@ impl<'a> Transaction<'a> {
 
     fn change(&mut self, place: Place, change: Change) {
         self.step();
-        let before = self.footprint.writes.get(&place).map(|write| write.change.clone());
-        // What was written earlier in this run is what this goes on from.
-        let change = match before {
-            Some(before) if before != Change::Keep => {
-                combined(&before, change, || self.stored(&place))
-            }
-            _ => change,
-        };
-        self.footprint.writes.entry(place).or_default().change = change;
+        let anew = self.footprint.did_clear(&place.row) && !place.is_presence();
+        let change = if anew { Change::Set(change.applied(&self.current(&place))) } else { change };
+        let table = self.table;
+        let at = place.clone();
+        self.footprint.change(place, change, || stored(table, &at));
     }
 
     fn row(&mut self, row: &RowId) -> Option<Value> {
@@ -250,9 +246,11 @@ impl<'a> Transaction<'a> {
         if self.value(&row.presence()) != Value::Bool(true) {
             return None;
         }
-        let stored = self.table.row(row).map(|row| row.to_value());
-        let mut fields =
-            if let Some(Value::Map(fields)) = stored { fields } else { BTreeMap::new() };
+        let stored = self.table.row(row).filter(|_| !self.footprint.did_clear(row));
+        let mut fields = match stored.map(|row| row.to_value()) {
+            Some(Value::Map(fields)) => fields,
+            _ => BTreeMap::new(),
+        };
         let written = self.footprint.writes.range(row.presence()..);
         for (place, _) in written.take_while(|(place, _)| place.row == *row) {
             if !place.is_presence() {
@@ -268,15 +266,12 @@ impl<'a> Transaction<'a> {
     }
 
     fn current(&self, place: &Place) -> Value {
-        let stored = self.stored(place);
+        let cleared = self.footprint.did_clear(&place.row) && !place.is_presence();
+        let stored = if cleared { Value::Null } else { stored(self.table, place) };
         match self.footprint.writes.get(place) {
             Some(write) if !self.pinned.contains(place) => write.change.applied(&stored),
             _ => stored,
         }
-    }
-
-    fn stored(&self, place: &Place) -> Value {
-        self.table.cell(place).map(|cell| cell.value().clone()).unwrap_or_default()
     }
 
     fn step(&mut self) {
@@ -287,28 +282,8 @@ impl<'a> Transaction<'a> {
     }
 }
 
-impl Footprint {
-    /// Whether the field was read before it was written.
-    pub(super) fn did_read(&self, place: &Place) -> bool {
-        let field = || self.reads.contains(&Read::Field(place.clone()));
-        let row = || self.reads.contains(&Read::Row(place.row.clone()));
-        let collection = || Read::Collection(place.row.collection.clone());
-        field() || row() || self.reads.contains(&collection())
-    }
-
-    /// Whether what is at that place matters to what the handler did.
-    pub(super) fn meets(&self, place: &Place) -> bool {
-        self.writes.contains_key(place) || self.did_read(place)
-    }
-}
-
-/// Two changes to one field, one after the other, as one.
-fn combined(first: &Change, second: Change, stored: impl FnOnce() -> Value) -> Change {
-    match (first, second) {
-        (Change::Add(a), Change::Add(b)) => Change::Add(a.saturating_add(b)),
-        (_, Change::Set(value)) => Change::Set(value),
-        (first, second) => Change::Set(second.applied(&first.applied(&stored()))),
-    }
+fn stored(table: &Table, place: &Place) -> Value {
+    table.cell(place).map(|cell| cell.value().clone()).unwrap_or_default()
 }
 
 fn fits<T>(place: &impl ToString, read: Result<T, ValueError>) -> T {

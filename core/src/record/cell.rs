@@ -69,17 +69,20 @@ impl Cell {
         &self.claim.value
     }
 
-    /// Whether the two are the same to a command that runs on top of them: by the same commands, decided or not.
+    /// Whether the two differ in nothing but when they were decided.
     pub(crate) fn shows_as(&self, other: &Self) -> bool {
-        let (mine, theirs) = (self.rivals.claims(), other.rivals.claims());
-        let rivals =
-            mine.len() == theirs.len() && mine.iter().zip(theirs).all(|(a, b)| a.shows_as(b));
-        let same = std::mem::discriminant(&self.rivals) == std::mem::discriminant(&other.rivals);
-        let before = match (&self.before, &other.before) {
-            (Some(a), Some(b)) => a.shows_as(b),
-            (a, b) => a.is_none() && b.is_none(),
+        let undated = |cell: &Self| {
+            let mut cell = cell.clone();
+            cell.claims_mut().for_each(Claim::undate);
+            cell
         };
-        same && rivals && before && self.sealed == other.sealed && self.claim.shows_as(&other.claim)
+        undated(self) == undated(other)
+    }
+
+    /// All that it names, also what was before.
+    pub(crate) fn all_claims(&self) -> impl Iterator<Item = &Claim> {
+        let before = self.before.as_deref();
+        [&self.claim].into_iter().chain(before).chain(self.rivals.claims())
     }
 
     /// All that was written to it and has not been settled, with what it shows.
@@ -90,12 +93,21 @@ impl Cell {
         };
         shown.into_iter().chain(self.rivals.claims())
     }
+
+    fn claims_mut(&mut self) -> impl Iterator<Item = &mut Claim> {
+        let rivals = match &mut self.rivals {
+            Rivals::None => &mut [][..],
+            Rivals::Contested(claims) | Rivals::Kept(claims) => claims,
+        };
+        [&mut self.claim].into_iter().chain(self.before.as_deref_mut()).chain(rivals)
+    }
 }
 
 impl Claim {
-    fn shows_as(&self, other: &Self) -> bool {
-        let command = |claim: &Self| claim.by.as_ref().map(|by| by.command);
-        self.value == other.value && command(self) == command(other)
+    fn undate(&mut self) {
+        if let Some(by) = &mut self.by {
+            (by.order, by.at) = (None, WallTime::default());
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use super::{Claim, Field, Place, Value};
 use crate::roster::Rank;
 
-pub use resolve::{Change, Ruled, Write, resolve};
+pub use resolve::{Change, Ruled, Write, resolve, resolve_removal};
 
 /// What becomes of two writes whose authors had not seen one another's.
 #[derive(Clone, Default)]

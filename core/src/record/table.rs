@@ -72,7 +72,7 @@ impl Table {
         names
     }
 
-    /// A field as it stands, also of a record that was removed.
+    /// A field as it stands. Of a record that was removed, only that is known.
     pub fn cell(&self, place: &Place) -> Option<&Cell> {
         self.rows.get(&place.row)?.cells.get(&place.field)
     }
@@ -82,11 +82,23 @@ impl Table {
         self.row(id).is_some()
     }
 
-    /// Sets a field.
-    pub(crate) fn put(&mut self, place: &Place, cell: Cell) {
-        let mut row = self.rows.get(&place.row).cloned().unwrap_or_default();
-        Arc::make_mut(&mut row.cells).insert(place.field.clone(), cell);
-        self.rows.insert_mut(place.row.clone(), row);
+    /// Sets a field, or takes it out.
+    pub(crate) fn set(&mut self, place: &Place, cell: Option<Cell>) {
+        let Some(row) = self.rows.get_mut(&place.row) else {
+            if let Some(cell) = cell {
+                let cells = Arc::new(BTreeMap::from([(place.field.clone(), cell)]));
+                self.rows.insert_mut(place.row.clone(), Row { cells });
+            }
+            return;
+        };
+        let cells = Arc::make_mut(&mut row.cells);
+        match cell {
+            Some(cell) => _ = cells.insert(place.field.clone(), cell),
+            None => _ = cells.remove(&place.field),
+        }
+        if cells.is_empty() {
+            self.rows.remove_mut(&place.row);
+        }
     }
 }
 

@@ -91,12 +91,28 @@ pub fn resolve(
         return Ruled::Stands(Cell { sealed: write.seal, before, ..Cell::of(claim) }, Vec::new());
     };
     let meeting = Meeting { policy, place, cell, write, mine };
-    let unseen = cell.claims().filter_map(|claim| claim.by.as_ref()).any(|by| !saw(by));
-    let knew = read && cell.rivals == Rivals::None;
     let same = place.is_presence() && write.change == Change::Set(cell.value().clone());
-    match unseen && !knew && !same && !write.change.merges() {
+    match meeting.is_unseen(saw, read) && !same && !write.change.merges() {
         true => meeting.conflict(),
         false => meeting.stands(),
+    }
+}
+
+/// What becomes of the removal of a record, for one of its fields that stands as `cell`: the record can be gone only if
+/// this stands for each of them. Policies that keep several values keep what is there.
+pub fn resolve_removal(
+    policy: &Policy,
+    (place, cell): (&Place, &Cell),
+    mine: Stamp,
+    saw: &dyn Fn(&Stamp) -> bool,
+    read: bool,
+) -> Ruled {
+    let write = &Write { change: Change::Set(Value::Null), seal: false };
+    let meeting = Meeting { policy, place, cell, write, mine };
+    match policy {
+        _ if !meeting.is_unseen(saw, read) => meeting.stands(),
+        Policy::RejectBoth | Policy::KeepBoth => Ruled::Yields(cell.claim.clone()),
+        _ => meeting.conflict(),
     }
 }
 
@@ -110,11 +126,22 @@ struct Meeting<'a> {
 }
 
 impl Meeting<'_> {
+    /// Whether something stands here which the author had not seen, nor the handler read.
+    fn is_unseen(&self, saw: &dyn Fn(&Stamp) -> bool, read: bool) -> bool {
+        let unseen = self.cell.claims().filter_map(|claim| claim.by.as_ref()).any(|by| !saw(by));
+        unseen && !(read && self.cell.rivals == Rivals::None)
+    }
+
     fn conflict(self) -> Ruled {
         let theirs = self.cell.claim.clone();
         match self.policy {
             Policy::ServerWins => Ruled::Yields(theirs),
             Policy::FirstWrite => Ruled::Refused(theirs),
+            Policy::LastWrite | Policy::RejectBoth | Policy::Merge | Policy::Custom(_)
+                if self.cell.sealed =>
+            {
+                Ruled::Refused(theirs)
+            }
             Policy::LastWrite | Policy::Merge => self.stands(),
             Policy::Rank(ranks) => self.by_rank(ranks),
             Policy::RejectBoth => self.contested(),
@@ -149,6 +176,9 @@ impl Meeting<'_> {
     /// Those whose values neither stood nor fell hear what came of it.
     fn settled(&self, value: &Value) -> Vec<(Stamp, Revision)> {
         let Rivals::Contested(claims) = &self.cell.rivals else { return Vec::new() };
+        if self.write.change == Change::Keep {
+            return Vec::new();
+        }
         let news = |claim: &Claim| {
             let loss = self.claim(value.clone());
             Some((claim.by.clone()?, Revision::Settled { place: self.place.clone(), by: loss }))
@@ -201,19 +231,18 @@ impl Meeting<'_> {
                 self.cell.before.as_deref().cloned().unwrap_or_default()
             }
         };
-        let others = self.others();
+        let others: Vec<_> =
+            self.cell.claims().filter(|claim| !self.is_mine(claim)).cloned().collect();
         let news = |claim: &Claim| {
             let (place, with) = (self.place.clone(), mine.clone());
             Some((claim.by.clone()?, Revision::Contested { place, with }))
         };
         let news = others.iter().filter_map(news).collect();
-        let claims = others.iter().cloned().chain([mine.clone()]).collect();
-        let before = Some(Box::new(base.clone()));
         let cell = Cell {
-            claim: base,
+            claim: base.clone(),
             sealed: self.cell.sealed,
-            before,
-            rivals: Rivals::Contested(claims),
+            before: Some(Box::new(base)),
+            rivals: Rivals::Contested(self.joined(mine)),
         };
         Ruled::Contested(cell, others, news)
     }
@@ -221,18 +250,26 @@ impl Meeting<'_> {
     /// The field goes on to show what it shows, and the write is listed beside it.
     fn kept(self) -> Ruled {
         let mine = self.claim(self.write.change.applied(self.cell.value()));
-        let mut all = self.others();
-        all.push(mine);
+        let mut all = self.joined(mine);
         let shown = all.remove(0);
         let cell = Cell { claim: shown, rivals: Rivals::Kept(all), ..self.cell.clone() };
         Ruled::Stands(cell, Vec::new())
     }
 
-    /// What others have written and nobody has settled: who writes again takes the place of what they wrote before.
-    fn others(&self) -> Vec<Claim> {
-        let mine =
-            |claim: &&Claim| claim.by.as_ref().is_none_or(|by| by.author != self.mine.author);
-        self.cell.claims().filter(mine).cloned().collect()
+    /// All that was written and nobody has settled, with mine: who writes again takes the place of what they wrote
+    /// before.
+    fn joined(&self, mine: Claim) -> Vec<Claim> {
+        let mut all: Vec<_> = self.cell.claims().cloned().collect();
+        match all.iter().position(|claim| self.is_mine(claim)) {
+            Some(at) => all[at] = mine,
+            None => all.push(mine),
+        }
+        all
+    }
+
+    /// Whether that is by the same author, or by nobody.
+    fn is_mine(&self, claim: &Claim) -> bool {
+        claim.by.as_ref().is_none_or(|by| by.author == self.mine.author)
     }
 
     fn claim(&self, value: Value) -> Claim {
