@@ -9,94 +9,60 @@ mod people;
 use std::path::Path;
 use std::time::Duration;
 
-use driftline::{
-    Command, Field, Handler, Outcome, Policies, Policy, Record, Registry, Revision, Transaction,
-};
+use driftline::{Command, Handler, Outcome, Record, Registry, Revision, Transaction};
 use people::{Network, Person, Result, admit, found};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 /// A thing of which there is one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Record)]
+#[record(collection = "items")]
 pub(crate) struct Item {
+    #[key]
     pub(crate) name: String,
+    #[policy(rank("till" > "cart"))]
     pub(crate) sold_to: Option<String>,
 }
 
-impl Item {
-    const SOLD_TO: Field<Self, Option<String>> = Field::new("sold_to");
-}
-
-impl Record for Item {
-    const COLLECTION: &'static str = "items";
-    type Key = String;
-
-    fn key(&self) -> String {
-        self.name.clone()
-    }
-
-    fn policies() -> Policies {
-        Policies::default().and(Self::SOLD_TO, Policy::ranks(["till", "cart"]))
-    }
-}
-
 /// What somebody gets who was promised a thing that another has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Record)]
+#[record(collection = "vouchers")]
 pub(crate) struct Voucher {
+    #[key]
     pub(crate) customer: String,
     pub(crate) for_item: String,
 }
 
-impl Record for Voucher {
-    const COLLECTION: &'static str = "vouchers";
-    type Key = String;
-
-    fn key(&self) -> String {
-        self.customer.clone()
-    }
-}
-
-macro_rules! command {
-    ($command:ident, $name:literal) => {
-        impl Command for $command {
-            const NAME: &'static str = $name;
-            type Output = ();
-            type Refusal = String;
-        }
-    };
-}
-
 /// Takes things into the shop.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(refusal = String)]
 struct Stock {
     items: Vec<String>,
 }
 
 /// Sells a thing. It does not look who has it: on a conflict, the ranks say.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(refusal = String)]
 pub(crate) struct Sell {
     pub(crate) item: String,
     pub(crate) to: String,
 }
 
 /// Takes the money for a thing, which is its owner's from then on.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(refusal = String)]
 struct Pay {
     item: String,
     from: String,
 }
 
 /// Gives somebody a voucher.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(refusal = String)]
 struct MakeUp {
     customer: String,
     item: String,
 }
-
-command!(Stock, "stock");
-command!(Sell, "sell");
-command!(Pay, "pay");
-command!(MakeUp, "make_up");
 
 impl Handler for Stock {
     fn run(&self, tx: &mut Transaction<'_>) -> std::result::Result<(), String> {

@@ -10,49 +10,26 @@ use std::path::Path;
 use std::time::Duration;
 
 use driftline::record::RowId;
-use driftline::{
-    Command, Field, Handler, Outcome, Policies, Policy, Record, Registry, Revision, Transaction,
-    Verdict,
-};
+use driftline::{Command, Handler, Outcome, Record, Registry, Revision, Transaction, Verdict};
 use people::{Network, Person, Result, admit, found};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 /// How much of a medicine a patient gets.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Record)]
+#[record(collection = "doses")]
 pub(crate) struct Dose {
+    #[key]
     pub(crate) patient: String,
+    #[policy(reject_both)]
     pub(crate) milligrams: u32,
-}
-
-impl Dose {
-    const MILLIGRAMS: Field<Self, u32> = Field::new("milligrams");
-}
-
-impl Record for Dose {
-    const COLLECTION: &'static str = "doses";
-    type Key = String;
-
-    fn key(&self) -> String {
-        self.patient.clone()
-    }
-
-    fn policies() -> Policies {
-        Policies::default().and(Self::MILLIGRAMS, Policy::RejectBoth)
-    }
 }
 
 /// Says how much a patient is to get.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
 pub(crate) struct Prescribe {
     pub(crate) patient: String,
     pub(crate) milligrams: u32,
-}
-
-impl Command for Prescribe {
-    const NAME: &'static str = "prescribe";
-    type Output = ();
-    type Refusal = ();
 }
 
 impl Handler for Prescribe {

@@ -8,33 +8,23 @@ mod people;
 use std::path::Path;
 use std::time::Duration;
 
-use driftline::{Command, Field, Handler, Outcome, Record, Registry, Transaction, Verdict};
+use driftline::{Command, Handler, Outcome, Record, Registry, Transaction, Verdict};
 use people::{Network, Person, Result, admit, found};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 /// A seat, and who has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Record)]
+#[record(collection = "seats")]
 pub(crate) struct Seat {
+    #[key]
     pub(crate) number: u32,
     pub(crate) holder: Option<String>,
 }
 
-impl Seat {
-    const HOLDER: Field<Self, Option<String>> = Field::new("holder");
-}
-
-impl Record for Seat {
-    const COLLECTION: &'static str = "seats";
-    type Key = u32;
-
-    fn key(&self) -> u32 {
-        self.number
-    }
-}
-
 /// Books a seat that nobody has.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
+#[command(refusal = SeatTaken)]
 pub(crate) struct BookSeat {
     pub(crate) seat: u32,
     pub(crate) name: String,
@@ -45,12 +35,6 @@ pub(crate) struct BookSeat {
 pub(crate) struct SeatTaken {
     pub(crate) by: String,
     pub(crate) nearby: Option<u32>,
-}
-
-impl Command for BookSeat {
-    const NAME: &'static str = "book_seat";
-    type Output = ();
-    type Refusal = SeatTaken;
 }
 
 impl Handler for BookSeat {
@@ -67,15 +51,9 @@ impl Handler for BookSeat {
 }
 
 /// Puts up the seats of a hall.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Command)]
 pub(crate) struct OpenHall {
     pub(crate) seats: u32,
-}
-
-impl Command for OpenHall {
-    const NAME: &'static str = "open_hall";
-    type Output = ();
-    type Refusal = ();
 }
 
 impl Handler for OpenHall {

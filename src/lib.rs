@@ -42,8 +42,8 @@ pub use document::{
 pub use engine::EngineGone;
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
-    GovernError, Invitation, InviteError, Members, News, Outcome, Space, SubmitError, Submitted,
-    View, Views, Watch,
+    GovernError, Invitation, InviteError, Members, News, Outcome, Space, StoryError, SubmitError,
+    Submitted, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 

@@ -1,6 +1,7 @@
 //! A space, as an app holds it.
 
 mod commands;
+mod story;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use commands::{
     AllAnswers, Answer, AnswerError, Answers, Difference, Outcome, SubmitError, Submitted, View,
     Views, Watch,
 };
+pub use story::StoryError;
 
 /// One space on one device. Handles are cheap to clone.
 #[derive(Clone)]

@@ -16,6 +16,7 @@ mod judge;
 mod ledger;
 mod preview;
 mod registry;
+mod story;
 mod transaction;
 mod verdict;
 
@@ -36,6 +37,7 @@ pub use decision::Decision;
 pub use judge::{Case, Judged, judge};
 pub use ledger::{Answer, Ledger, News, OutboxEntry};
 pub use registry::Registry;
+pub use story::{Chapter, story};
 pub use transaction::{Side, Transaction};
 pub use verdict::{Failure, Loss, Revision, Verdict};
 

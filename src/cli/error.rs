@@ -9,7 +9,7 @@ use driftline::trace::TraceError;
 use driftline::{
     CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, FolderError,
     GovernError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, ReachError,
-    SpaceId, SubmitError, VerifyError, WhyError,
+    SpaceId, StoryError, SubmitError, VerifyError, WhyError,
 };
 use thiserror::Error;
 
@@ -94,6 +94,11 @@ pub(super) enum Error {
     Why {
         #[from]
         source: WhyError,
+    },
+    #[error(transparent)]
+    Story {
+        #[from]
+        source: StoryError,
     },
     #[error("the root “{root}” is no text, so nothing has a position in it")]
     NoText { root: String },

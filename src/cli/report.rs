@@ -32,6 +32,7 @@ pub(super) enum Report {
     Missed,
     Collections { space: SpaceId, collections: Vec<Collection> },
     Record(Record),
+    Story(Story),
     Submitted { command: CommandId, predicted: Option<serde_json::Value> },
     Waiting(Waiting),
     Answer(Answer),
@@ -60,6 +61,37 @@ pub(super) struct Record {
     pub(super) fields: Option<serde_json::Value>,
     /// Whether some of it is not decided yet.
     pub(super) tentative: bool,
+}
+
+/// How a field of a record came to be what it is.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Story {
+    pub(super) collection: String,
+    pub(super) key: serde_json::Value,
+    pub(super) field: String,
+    /// The first decision before the others.
+    pub(super) chapters: Vec<Chapter>,
+}
+
+/// A decision that changed a field.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Chapter {
+    pub(super) command: CommandId,
+    pub(super) name: String,
+    pub(super) author: DeviceId,
+    pub(super) rank: Option<Rank>,
+    /// How many decisions the author had seen.
+    pub(super) seen: u64,
+    /// The verdict, with what belongs to it.
+    pub(super) outcome: serde_json::Value,
+    pub(super) before: Option<serde_json::Value>,
+    pub(super) after: Option<serde_json::Value>,
+    /// The place of the decision among all.
+    pub(super) order: u64,
+    /// Milliseconds since 1970, by the decider's clock.
+    pub(super) at: u64,
+    /// Who decided, and signed it.
+    pub(super) decider: DeviceId,
 }
 
 /// A command that is not decided yet.

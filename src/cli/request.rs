@@ -298,7 +298,7 @@ pub(super) struct Verify {
 
 #[derive(Args, Serialize, Deserialize)]
 pub(super) struct Why {
-    /// SPACE/NAME: split at the first slash
+    /// SPACE/NAME of a document, or SPACE/COLLECTION/KEY[.FIELD] of a record: split at the first slash
     #[arg(value_name = "SPACE/NAME")]
     pub(super) document: DocumentPath,
     /// A position in the text, counted in UTF-16 code units: who typed the character that stands there

@@ -68,6 +68,7 @@ pub(super) fn words(report: &Report) -> String {
             format!("{}  {}", collection.collection, count(collection.records as u64, "record"))
         })),
         Report::Record(record) => command::record(record),
+        Report::Story(story) => command::story(story),
         Report::Submitted { command, predicted } => command::submitted(command, predicted.as_ref()),
         Report::Waiting(waiting) => command::waiting(waiting),
         Report::Answer(answer) => command::answer(answer),

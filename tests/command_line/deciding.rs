@@ -73,6 +73,15 @@ fn a_command_waits_is_decided_and_its_story_is_told() {
     assert_eq!(bob.says(["record", "ls", "cinema", "seats"]).lines().count(), 20);
     assert_eq!(bob.says(["record", "ls", "cinema"]), "seats  20 records\n");
 
+    let story = bob.says(["why", "cinema/seats/14.holder"]);
+    assert!(story.contains("\"bob\" instead of null"), "{story}");
+    let told = bob.says_json(["why", "cinema/seats/14.holder"]);
+    assert_eq!(told["chapters"][1]["author"], bob.id().as_str());
+    assert_eq!(
+        (&told["chapters"][1]["name"], &told["chapters"][1]["seen"]),
+        (&"book_seat".into(), &1.into())
+    );
+
     // The seat is taken now, by the app's own rule.
     let words = bob.says(["submit", "cinema", "book_seat", BOOK, "--wait", "40s"]);
     assert!(words.contains("refused") && words.contains("\"nearby\":15"), "{words}");

@@ -1,13 +1,13 @@
 //! `record`: the rows that commands leave.
 
-use driftline::record::{Key, Row, RowId, Table};
+use driftline::record::{Cell, Key, Row, RowId, Table};
 use driftline::{Device, Space, View};
 
 use super::find;
 use crate::cli::error::{Error, NameError};
 use crate::cli::output::Speaker;
-use crate::cli::report::{Collection, Record, Report};
-use crate::cli::request::RecordRequest;
+use crate::cli::report::{self, Collection, Record, Report, Story};
+use crate::cli::request::{DocumentPath, RecordRequest};
 
 pub(super) async fn record(
     device: &Device,
@@ -58,11 +58,7 @@ async fn list(view: &View, collection: &str, speaker: &Speaker) -> Result<(), Er
 }
 
 async fn get(view: &View, collection: &str, key: &str, speaker: &Speaker) -> Result<(), Error> {
-    let number = key.parse().ok().map(Key::Int);
-    let keys = number.into_iter().chain([Key::Text(key.to_owned())]);
-    let mut rows = keys.map(|key| RowId::new(collection, key));
-    let found = rows.find_map(|id| view.preview().row(&id).map(|row| (id.key, row)));
-    let Some((key, row)) = found else {
+    let Some((key, row)) = row(view, collection, key) else {
         let (collection, key) = (collection.to_owned(), key.to_owned());
         return Err(NameError::NoSuchRecord { collection, key }.into());
     };
@@ -85,6 +81,61 @@ async fn watch(space: &Space, collection: &str, speaker: &Speaker) -> Result<(),
         }
         before = view.preview().clone();
     }
+}
+
+/// Tells the stories of a record's fields, or of one of them; nothing if that names no record.
+pub(super) async fn why(
+    device: &Device,
+    path: &DocumentPath,
+    speaker: &Speaker,
+) -> Result<Option<()>, Error> {
+    let Some((collection, rest)) = path.name.split_once('/') else { return Ok(None) };
+    let space = find::space(device, &path.space).await?;
+    let view = space.view();
+    let (key, field) =
+        rest.rsplit_once('.').map_or((rest, None), |(key, field)| (key, Some(field)));
+    // A key may have a dot in it.
+    let whole = row(&view, collection, rest).map(|found| (found, None));
+    let Some(((key, row), field)) = whole.or_else(|| Some((row(&view, collection, key)?, field)))
+    else {
+        return Ok(None);
+    };
+    let id = RowId { collection: collection.to_owned(), key };
+    let names =
+        row.fields().map(|(name, _)| name).filter(|name| field.is_none_or(|it| it == *name));
+    for name in names.map(str::to_owned).collect::<Vec<_>>() {
+        let place = id.field(&name);
+        let chapters = space.story(&place).await?.into_iter().map(chapter).collect();
+        let story =
+            Story { collection: collection.to_owned(), key: json(&id.key), field: name, chapters };
+        speaker.report(Report::Story(story)).await;
+    }
+    Ok(Some(()))
+}
+
+fn chapter(chapter: driftline::command::Chapter) -> report::Chapter {
+    let value = |cell: Option<&Cell>| cell.map(|cell| json(cell.value()));
+    report::Chapter {
+        command: chapter.command,
+        name: chapter.name,
+        author: chapter.author,
+        rank: chapter.rank,
+        seen: chapter.seen.decided,
+        outcome: json(&chapter.verdict),
+        before: value(chapter.before.as_ref()),
+        after: value(chapter.after.as_ref()),
+        order: chapter.order,
+        at: chapter.at.0,
+        decider: chapter.decider,
+    }
+}
+
+/// The record of that key, whether that is a number or a text.
+fn row<'a>(view: &'a View, collection: &str, key: &str) -> Option<(Key, &'a Row)> {
+    let number = key.parse().ok().map(Key::Int);
+    let keys = number.into_iter().chain([Key::Text(key.to_owned())]);
+    let mut rows = keys.map(|key| RowId::new(collection, key));
+    rows.find_map(|id| view.preview().row(&id).map(|row| (id.key, row)))
 }
 
 fn report(view: &View, collection: &str, key: &Key, row: Option<&Row>) -> Record {

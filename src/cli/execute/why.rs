@@ -2,7 +2,7 @@
 
 use driftline::{Device, DeviceId, Document, Leave, Turn};
 
-use super::find;
+use super::{find, record};
 use crate::cli::content;
 use crate::cli::error::{Error, NameError};
 use crate::cli::output::Speaker;
@@ -10,7 +10,10 @@ use crate::cli::report::{self, Authors, Report, Seen, Trace};
 use crate::cli::request::Why;
 
 pub(super) async fn why(device: &Device, request: Why, speaker: &Speaker) -> Result<(), Error> {
-    let document = find::document(device, &request.document).await?;
+    let document = match find::document(device, &request.document).await {
+        Ok(document) => document,
+        Err(error) => return record::why(device, &request.document, speaker).await?.ok_or(error),
+    };
     let me = device.id();
     let report = match request.at {
         Some(at) => Report::Trace(Box::new(trace(&document, request.root, at, me).await?)),

@@ -5,13 +5,11 @@ use owo_colors::{OwoColorize, Stream};
 use serde_json::Value;
 
 use super::change::time;
-use crate::cli::report::{Answer, Record, Waiting, Why};
+use super::count;
+use crate::cli::report::{Answer, Record, Story, Waiting, Why};
 
 pub(super) fn record(record: &Record) -> String {
-    let key = match &record.key {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let key = bare(&record.key);
     let Some(fields) = &record.fields else { return format!("{key}  (not there any more)") };
     let line = format!("{key}  {fields}");
     match record.tentative {
@@ -21,6 +19,30 @@ pub(super) fn record(record: &Record) -> String {
         ),
         false => line,
     }
+}
+
+pub(super) fn story(story: &Story) -> String {
+    let mut words = format!("{}/{}.{}\n", story.collection, bare(&story.key), story.field);
+    for chapter in &story.chapters {
+        let shown =
+            |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), Value::to_string);
+        let rank = chapter.rank.as_ref().map(|rank| format!(" of rank {rank}")).unwrap_or_default();
+        words += &format!("  {} instead of {}\n", shown(&chapter.after), shown(&chapter.before));
+        words += &format!(
+            "    {} by {}{rank}, who had seen {}: {}\n",
+            chapter.name,
+            chapter.author.short(),
+            count(chapter.seen, "decision"),
+            outcome(&chapter.outcome),
+        );
+        words += &format!(
+            "    decision {} at {}, signed by {}\n",
+            chapter.order,
+            time(chapter.at),
+            chapter.decider.short(),
+        );
+    }
+    words
 }
 
 pub(super) fn submitted(command: &CommandId, predicted: Option<&Value>) -> String {
@@ -84,10 +106,14 @@ fn detail((name, value): (&String, &Value)) -> Option<String> {
 
 /// A field, and what somebody wrote to it.
 fn claim(place: &Value, claim: &Value) -> String {
-    let text =
-        |part: &str| place[part].as_str().map_or_else(|| place[part].to_string(), str::to_owned);
+    let text = |part: &str| bare(&place[part]);
     let field = format!("{}/{}.{}", text("collection"), text("key"), text("field"));
     format!("{field} is {} by {}", claim["value"], author(claim))
+}
+
+/// A text without its quotes, anything else as JSON.
+fn bare(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn author(claim: &Value) -> String {
