@@ -1,5 +1,7 @@
 //! The examples, told over real sockets and disks, and what is on every device's disk afterwards.
 
+#![allow(clippy::duplicate_mod, reason = "each example stands by itself, with what they share")]
+
 #[path = "../../examples/checkout.rs"]
 mod checkout;
 #[path = "../../examples/medication.rs"]

@@ -52,13 +52,13 @@ pub(super) async fn verdicts(
     while let Some(answer) = answers.try_next().await? {
         speaker.report(Report::Answer(answer_of(answer))).await;
     }
-    if follow {
-        speaker.progress("waiting for more", None).await;
+    if !follow {
+        return Ok(());
     }
-    while follow {
+    speaker.progress("waiting for more", None).await;
+    loop {
         speaker.report(Report::Answer(answer_of(answers.next().await?))).await;
     }
-    Ok(())
 }
 
 pub(super) async fn cancel(
