@@ -43,14 +43,14 @@ pub use engine::EngineGone;
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
     GovernError, Invitation, InviteError, Members, News, Outcome, Space, StoryError, SubmitError,
-    Submitted, View, Views, Watch,
+    Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 
 pub use driftline_core::audit::Place;
 pub use driftline_core::command;
 pub use driftline_core::command::{
-    Command, CommandId, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
+    Command, CommandId, Effect, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
 };
 pub use driftline_core::document::provenance::{Contribution, Origin};
 pub use driftline_core::document::{ApplyError, BadName};

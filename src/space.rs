@@ -2,6 +2,7 @@
 
 mod commands;
 mod story;
+mod tasks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use commands::{
     Views, Watch,
 };
 pub use story::StoryError;
+pub use tasks::{Task, Tasks};
 
 /// One space on one device. Handles are cheap to clone.
 #[derive(Clone)]

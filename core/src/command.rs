@@ -17,6 +17,7 @@ mod ledger;
 mod preview;
 mod registry;
 mod story;
+mod task;
 mod transaction;
 mod verdict;
 
@@ -38,6 +39,7 @@ pub use judge::{Case, Judged, judge};
 pub use ledger::{Answer, Ledger, News, OutboxEntry};
 pub use registry::Registry;
 pub use story::{Chapter, story};
+pub use task::{Effect, Task, TaskId};
 pub use transaction::{Side, Transaction};
 pub use verdict::{Failure, Loss, Revision, Verdict};
 
@@ -107,4 +109,14 @@ pub trait Handler: Command {
     /// # Errors
     /// If the app's own rules are against it. Then nothing of it stands.
     fn run(&self, tx: &mut Transaction<'_>) -> Result<Self::Output, Self::Refusal>;
+
+    /// What only the anchor can check, which has all records: whether a name is free, say. It runs there alone, before
+    /// [`run`](Self::run); what it reads does not count as read, and what it writes is nothing.
+    ///
+    /// # Errors
+    /// If the app's own rules are against it. Then nothing of it stands.
+    fn check(&self, tx: &mut Transaction<'_>) -> Result<(), Self::Refusal> {
+        _ = tx;
+        Ok(())
+    }
 }

@@ -26,7 +26,7 @@ mod offer;
 mod session;
 mod status;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use rand_core::Rng;
@@ -92,6 +92,8 @@ pub struct Space {
     ledger_document: DocumentId,
     /// Whether there were more commands than are decided in one step.
     undecided: bool,
+    /// The batches with decisions that are not saved, and how many decisions there were before each.
+    deciding: VecDeque<(u64, u64)>,
     /// Documents that may hold more than counts, to be looked at; and those that are being mended.
     suspect: BTreeSet<DocumentId>,
     mending: BTreeSet<DocumentId>,
@@ -341,6 +343,7 @@ impl Space {
             ledger: Ledger::new(Arc::default(), me),
             ledger_document: ledger_document(&id),
             undecided: false,
+            deciding: VecDeque::new(),
             suspect: BTreeSet::new(),
             mending: BTreeSet::new(),
             index: Index::new(),

@@ -122,6 +122,8 @@ pub(super) enum Why {
 pub(super) struct Answer {
     pub(super) command: CommandId,
     pub(super) name: String,
+    /// With a verdict, the fields as they were given.
+    pub(super) fields: Option<serde_json::Value>,
     /// Milliseconds since 1970, by the anchor's clock.
     pub(super) at: u64,
     /// The verdict or the revision, with what belongs to it.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bincode::{Decode, Encode};
 use driftline_core::codec;
-use driftline_core::command::{Answer, CommandId, OutboxEntry, Verdict};
+use driftline_core::command::{Answer, CommandId, OutboxEntry, Task, TaskId, Verdict};
 use driftline_core::id::SpaceId;
 use driftline_core::record::{Table, Value};
 use driftline_core::space::{SubmitError, Submitted};
@@ -45,6 +45,15 @@ pub(crate) enum Asking {
     },
     Heard {
         number: usize,
+        reply: Reply<()>,
+    },
+    Task {
+        after: Option<TaskId>,
+        name: &'static str,
+        reply: Reply<Option<Box<Task>>>,
+    },
+    Done {
+        task: TaskId,
         reply: Reply<()>,
     },
 }
@@ -162,6 +171,11 @@ impl Engine {
                 _ = reply.send(self.answer(id, from, unheard));
             }
             Asking::Heard { number, reply } => self.heard(id, number, reply),
+            Asking::Task { after, name, reply } => {
+                let Some(slot) = self.spaces.get(&id) else { return };
+                _ = reply.send(slot.space.task(after, name).cloned().map(Box::new));
+            }
+            Asking::Done { task, reply } => self.done(id, task, reply),
         }
     }
 
@@ -216,6 +230,19 @@ impl Engine {
         };
         let number = (from..answers.len()).find(wanted)?;
         Some(Numbered { number, answer: answers[number].clone() })
+    }
+
+    /// The app has done something outside; the reply comes when that would survive the process.
+    fn done(&mut self, id: SpaceId, task: TaskId, reply: Reply<()>) {
+        let now = self.now();
+        let Some(slot) = self.spaces.get_mut(&id).filter(|_| !self.broken) else { return };
+        let mut effects = Vec::new();
+        slot.space.task_done(task, now, &mut self.rng, &mut effects);
+        self.perform(id, effects);
+        self.seal(id);
+        if self.writer.after(Box::new(move |_: &_| _ = reply.send(()))).is_err() {
+            tracing::warn!("a task was done while the store was closing");
+        }
     }
 
     /// The app has dealt with an answer; the reply comes when that would survive the process.

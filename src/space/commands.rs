@@ -100,6 +100,9 @@ pub struct AllAnswers {
 pub struct Answer<C: Command> {
     /// The command.
     pub command: CommandId,
+    /// With a verdict, the fields as they were given: what the app can give anew, if the verdict is
+    /// [`Obsolete`](Verdict::Obsolete).
+    pub fields: Option<Value>,
     /// What became of it.
     pub outcome: Outcome<C>,
     number: usize,
@@ -279,7 +282,7 @@ impl Space {
         })
     }
 
-    async fn asked<T>(
+    pub(super) async fn asked<T>(
         &self,
         asking: impl FnOnce(oneshot::Sender<T>) -> Asking,
     ) -> Result<T, EngineGone> {
@@ -345,7 +348,8 @@ impl<C: Command> Answers<C> {
             }
         };
         let space = self.answers.space.clone();
-        Ok(Answer { command: answer.command, outcome, number, space })
+        let (command, fields) = (answer.command, answer.fields);
+        Ok(Answer { command, fields, outcome, number, space })
     }
 }
 

@@ -74,7 +74,7 @@ fn a_command_waits_is_decided_and_its_story_is_told() {
     assert_eq!(bob.says(["record", "ls", "cinema"]), "seats  20 records\n");
 
     let story = bob.says(["why", "cinema/seats/14.holder"]);
-    assert!(story.contains("\"bob\" instead of null"), "{story}");
+    assert!(story.contains("\"bob\" instead of nothing"), "{story}");
     let told = bob.says_json(["why", "cinema/seats/14.holder"]);
     assert_eq!(told["chapters"][1]["author"], bob.id().as_str());
     assert_eq!(

@@ -4,6 +4,8 @@
 
 #[path = "../../examples/checkout.rs"]
 mod checkout;
+#[path = "../../examples/helpdesk.rs"]
+mod helpdesk;
 #[path = "../../examples/medication.rs"]
 mod medication;
 #[path = "../../examples/seat_booking.rs"]
@@ -14,6 +16,7 @@ use std::path::Path;
 use checkout::{Item, Voucher};
 use driftline::record::{Key, RowId};
 use driftline::{Device, DeviceOptions, Invitation, Record, Registry, Space, Verdict};
+use helpdesk::{Mail, State, Ticket};
 use medication::Dose;
 use seat_booking::{OpenHall, Seat};
 
@@ -70,6 +73,29 @@ async fn of_two_doses_neither_stands_until_somebody_has_seen_both() {
         assert_eq!(dose.milligrams, 11);
         device.close().await.expect("it closes");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_closed_once_and_one_mail_leaves() {
+    let folder = tempfile::tempdir().expect("there is room");
+    helpdesk::story(folder.path()).await.expect("the story ends well");
+    for name in ["ann", "anchor"] {
+        let (device, space) = on_disk(&folder.path().join(name), helpdesk::registry()).await;
+        let tickets = space.view().all::<Ticket>().expect("these are tickets");
+        let [paper, ink] = ["No paper", "No ink"]
+            .map(|title| tickets.iter().find(|ticket| ticket.title == title).expect("it is there"));
+        assert_eq!((ink.state, ink.assignee.as_deref()), (State::Closed, Some("ann")));
+        assert_eq!((paper.state, paper.email.as_str()), (State::Open, "desk@example.org"));
+        assert_eq!(space.outbox().await.expect("it is open"), [], "nothing waits");
+        let mut tasks = space.tasks::<Mail>();
+        let more = tokio::time::timeout(std::time::Duration::from_millis(100), tasks.next());
+        assert!(more.await.is_err(), "nothing is left to be sent");
+        device.close().await.expect("it closes");
+    }
+    let spool = std::fs::read_dir(folder.path().join("spool")).expect("something was sent");
+    let mails: Vec<_> = spool.map(|mail| std::fs::read_to_string(mail.unwrap().path())).collect();
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].as_ref().unwrap().starts_with("To: eve@example.org"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use driftline_core::id::DocumentId;
 use driftline_core::identity::DeviceKey;
 use driftline_core::log::{Frontier, Segment};
 use driftline_core::roster::Genesis;
-use driftline_core::space::TAG_BYTES;
+use driftline_core::space::{TAG_BYTES, VERSION};
 use driftline_net::{PROTOCOL, peer_id};
 use futures::io::{ReadHalf, WriteHalf};
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
@@ -50,6 +50,8 @@ impl Mallory {
         let mut mallory = Self::knocks(kitchen).await;
         mallory.asks_with(&ticket).await;
         mallory.is_told(kind::WELCOME).await;
+        // Whoever has not said which version she speaks is not even heard.
+        mallory.says(kind::OPEN, &wire::open(VERSION, VERSION)).await;
         mallory
     }
 

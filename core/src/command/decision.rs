@@ -6,7 +6,7 @@ use super::{CommandId, Revision, Verdict};
 use crate::clock::WallTime;
 use crate::codec;
 use crate::id::{DeviceId, Hash};
-use crate::record::{Cell, Place, Stamp};
+use crate::record::{Cell, Place, Stamp, Value};
 
 /// A decision: the payload of an entry by the anchor. All decisions of a space form one row, each naming the one before.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -27,6 +27,8 @@ pub struct Decision {
     pub writes: Vec<(Place, Option<Cell>)>,
     /// What the authors of earlier commands hear.
     pub news: Vec<(Stamp, Revision)>,
+    /// What is to happen once, outside: of which kind, and what.
+    pub effects: Vec<(String, Value)>,
 }
 
 impl Decision {

@@ -17,6 +17,8 @@ pub(super) struct Footprint {
     leans: BTreeSet<Scope>,
     /// Records that it took away: whatever they held is gone, also if it makes them anew.
     cleared: BTreeSet<RowId>,
+    /// What it asks for outside, by its kind.
+    pub(super) effects: Vec<(String, Value)>,
 }
 
 /// Something that can matter to a handler.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::footprint::{Footprint, Scope};
-use super::registry::Ended;
 use super::transaction::{Setting, Side, Transaction};
 use super::{Call, CommandId, Failure, Loss, Registry, Revision, Verdict};
 use crate::clock::WallTime;
@@ -41,6 +40,8 @@ pub struct Judged {
     pub writes: Vec<(Place, Option<Cell>)>,
     /// What the authors of earlier commands hear.
     pub news: Vec<(Stamp, Revision)>,
+    /// What it asks for outside, by its kind.
+    pub effects: Vec<(String, Value)>,
     /// All that mattered to it.
     pub(super) touched: BTreeSet<Scope>,
 }
@@ -67,7 +68,8 @@ pub fn judge(registry: &Registry, table: &Table, case: &Case<'_>) -> Judged {
 
 impl Judged {
     fn nothing(verdict: Verdict) -> Self {
-        Self { verdict, writes: Vec::new(), news: Vec::new(), touched: BTreeSet::new() }
+        let (writes, news, effects) = (Vec::new(), Vec::new(), Vec::new());
+        Self { verdict, writes, news, effects, touched: BTreeSet::new() }
     }
 
     /// The fields in which it did not get its way.
@@ -119,16 +121,23 @@ impl Trial<'_> {
         let Case { command, author, ref rank, at, order, .. } = *self.case;
         let side = if order.is_some() { Side::Anchor } else { Side::Device };
         let setting = Setting { command, author, rank: rank.clone(), at, side };
+        let (name, fields) = (&self.case.call.name, &self.fields);
+        if side == Side::Anchor {
+            let tx = Transaction::new(self.table, &setting, &self.pinned);
+            if let Err(ended) = self.registry.check(name, fields, tx) {
+                return Some(Judged::nothing(ended.verdict()));
+            }
+        }
         let tx = Transaction::new(self.table, &setting, &self.pinned);
-        let (ended, footprint) = self.registry.run(&self.case.call.name, &self.fields, tx);
+        let (ended, footprint) = self.registry.run(name, fields, tx);
         let pinned = self.pinned.len();
         let judged = match ended {
             Ok(output) => {
                 let outcome = self.resolve_all(&footprint);
-                (self.pinned.len() == pinned).then(|| self.judged(output, outcome))
+                let effects = footprint.effects.clone();
+                (self.pinned.len() == pinned).then(|| self.judged(output, outcome, effects))
             }
-            Err(Ended::Refused(refusal)) => Some(Judged::nothing(Verdict::Refused { refusal })),
-            Err(Ended::Failed(failure)) => Some(Judged::nothing(Verdict::Failed { failure })),
+            Err(ended) => Some(Judged::nothing(ended.verdict())),
         };
         self.touched.extend(footprint.touched());
         judged
@@ -237,7 +246,7 @@ impl Trial<'_> {
         Stamp { command, author, rank: rank.clone(), order, at }
     }
 
-    fn judged(&mut self, output: Value, outcome: Outcome) -> Judged {
+    fn judged(&mut self, output: Value, outcome: Outcome, effects: Vec<(String, Value)>) -> Judged {
         let Outcome { writes, news, contested, preceded } = outcome;
         if !preceded.is_empty() {
             return Judged::nothing(Verdict::Preceded { fields: preceded });
@@ -252,6 +261,6 @@ impl Trial<'_> {
             (true, false) if fields.is_empty() => Verdict::Accepted { output },
             (true, false) => Verdict::Yielded { output, fields },
         };
-        Judged { verdict, writes, news, touched: BTreeSet::new() }
+        Judged { verdict, writes, news, effects, touched: BTreeSet::new() }
     }
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::judge::{Case, judge};
 use super::preview::{Pending, Preview, Turn};
-use super::{Call, CommandId, Decision, Failure, Registry, Revision, Seen, Verdict};
+use super::task::Tasks;
+use super::{Call, CommandId, Decision, Failure, Registry, Revision, Seen, Task, TaskId, Verdict};
 use crate::clock::WallTime;
 use crate::codec;
 use crate::id::{ChainId, DeviceId, Hash};
@@ -41,6 +42,7 @@ pub struct Ledger {
     /// The names of this device's own commands.
     names: BTreeMap<CommandId, String>,
     answers: Vec<Answer>,
+    tasks: Tasks,
 }
 
 /// What this device's app is to hear of one of its commands.
@@ -50,6 +52,10 @@ pub struct Answer {
     pub command: CommandId,
     /// What it is called.
     pub name: String,
+    /// With a verdict, the fields as they were given: what the app can give anew, if the verdict is [`Obsolete`].
+    ///
+    /// [`Obsolete`]: Verdict::Obsolete
+    pub fields: Option<Value>,
     /// When it was decided, by the anchor's clock.
     pub at: WallTime,
     /// What became of it.
@@ -101,6 +107,7 @@ impl Ledger {
             cancelled: BTreeSet::new(),
             names: BTreeMap::new(),
             answers: Vec::new(),
+            tasks: Tasks::default(),
         }
     }
 
@@ -142,6 +149,16 @@ impl Ledger {
             News::Verdict(verdict) => Some(verdict),
             News::Revision(_) => None,
         })
+    }
+
+    /// The first task behind that one which is of that name and not done.
+    pub fn task(&self, after: Option<TaskId>, name: &str) -> Option<&Task> {
+        self.tasks.next(after, name)
+    }
+
+    /// How many tasks are not done.
+    pub fn tasks(&self) -> usize {
+        self.tasks.len()
     }
 
     /// What was not decided yet, in the order in which it runs.
@@ -230,6 +247,11 @@ impl Ledger {
         }
     }
 
+    /// Takes in that a task is done.
+    pub fn take_done(&mut self, task: TaskId) {
+        self.tasks.finish(task, task.order <= self.order);
+    }
+
     /// Forgets undecided commands that do not count any more.
     pub fn retain(&mut self, counts: impl Fn(&DeviceId, &CommandId) -> bool) {
         let gone = self.preview.pending().filter(|(turn, _)| !counts(&turn.author, &turn.command));
@@ -293,6 +315,7 @@ impl Ledger {
             verdict,
             writes: Vec::new(),
             news: Vec::new(),
+            effects: Vec::new(),
         };
         let decided = if self.cancelled.contains(&command) {
             decision(Verdict::Cancelled)
@@ -301,8 +324,8 @@ impl Ledger {
             let order = Some(self.order + 1);
             let case = Case { command, call: &pending.call, author, rank, at, order };
             let judged = judge(&self.registry, &self.confirmed, &case);
-            let (writes, news) = (judged.writes, judged.news);
-            let whole = Decision { writes, news, ..decision(judged.verdict) };
+            let (writes, news, effects) = (judged.writes, judged.news, judged.effects);
+            let whole = Decision { writes, news, effects, ..decision(judged.verdict) };
             match codec::encode(&whole).len() <= MAX_ENTRY_BYTES {
                 true => whole,
                 false => decision(Verdict::Failed { failure: Failure::TooLarge }),
@@ -324,20 +347,24 @@ impl Ledger {
         let decided = self.decided.entry(decision.command.chain).or_default();
         *decided = decision.command.number.max(*decided);
         self.cancelled.remove(&decision.command);
+        let pending = self.preview.get(&decision.command);
+        let fields = pending.map(|(_, pending)| pending.call.fields.clone());
         self.preview.decided(decision);
-        self.answer(decision);
+        self.tasks.take(decision);
+        self.answer(decision, fields);
     }
 
-    fn answer(&mut self, decision: &Decision) {
-        let verdict = (decision.author, decision.command, News::Verdict(decision.verdict.clone()));
+    fn answer(&mut self, decision: &Decision, fields: Option<Value>) {
+        let news = News::Verdict(decision.verdict.clone());
+        let verdict = (decision.author, decision.command, fields, news);
         let news = decision.news.iter();
         let revisions = news.map(|(stamp, revision)| {
-            (stamp.author, stamp.command, News::Revision(revision.clone()))
+            (stamp.author, stamp.command, None, News::Revision(revision.clone()))
         });
-        for (author, command, news) in [verdict].into_iter().chain(revisions) {
+        for (author, command, fields, news) in [verdict].into_iter().chain(revisions) {
             if author == self.me {
                 let name = self.names.get(&command).cloned().unwrap_or_default();
-                self.answers.push(Answer { command, name, at: decision.at, news });
+                self.answers.push(Answer { command, name, fields, at: decision.at, news });
             }
         }
     }

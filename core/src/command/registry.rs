@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::footprint::Footprint;
 use super::transaction::Halt;
-use super::{Call, Failure, Handler, Transaction};
+use super::{Call, Failure, Handler, Transaction, Verdict};
 use crate::record::{Policies, Policy, Record, Value};
 
 /// The types of record and command that a program knows.
@@ -24,6 +24,7 @@ struct CommandType {
     version: u32,
     upcast: fn(u32, Value) -> Option<Value>,
     run: Run,
+    check: Run,
 }
 
 type Run = Arc<dyn Fn(&Value, &mut Transaction<'_>) -> Result<Value, Ended> + Send + Sync>;
@@ -59,7 +60,15 @@ impl Registry {
                 Err(refusal) => Err(Ended::Refused(Value::of(&refusal).map_err(bad_fields)?)),
             }
         };
-        let kind = CommandType { version: C::VERSION, upcast: C::upcast, run: Arc::new(run) };
+        let check = |fields: &Value, tx: &mut Transaction<'_>| {
+            let command: C = fields.to().map_err(bad_fields)?;
+            match command.check(tx) {
+                Ok(()) => Ok(Value::Null),
+                Err(refusal) => Err(Ended::Refused(Value::of(&refusal).map_err(bad_fields)?)),
+            }
+        };
+        let (run, check) = (Arc::new(run), Arc::new(check));
+        let kind = CommandType { version: C::VERSION, upcast: C::upcast, run, check };
         self.commands.insert(C::NAME, kind);
         self
     }
@@ -91,16 +100,25 @@ impl Registry {
         fields: &Value,
         mut tx: Transaction<'_>,
     ) -> (Result<Value, Ended>, Footprint) {
-        let Some(kind) = self.commands.get(name) else {
-            let what = format!("no command is called “{name}”");
-            return (Err(Ended::Failed(Failure::BadFields { what })), tx.into_footprint());
-        };
-        let ran = catch_unwind(AssertUnwindSafe(|| (kind.run)(fields, &mut tx)));
-        let ended = ran.unwrap_or_else(|payload| match payload.downcast::<Halt>() {
-            Ok(halt) => Err(Ended::Failed(halt.0)),
-            Err(_) => Err(Ended::Failed(Failure::Panicked)),
-        });
+        let ended = self.kind(name).and_then(|kind| caught(|| (kind.run)(fields, &mut tx)));
         (ended, tx.into_footprint())
+    }
+
+    /// Runs what only the anchor checks of a command of today's version.
+    pub(super) fn check(
+        &self,
+        name: &str,
+        fields: &Value,
+        mut tx: Transaction<'_>,
+    ) -> Result<(), Ended> {
+        let kind = self.kind(name)?;
+        caught(|| (kind.check)(fields, &mut tx)).map(drop)
+    }
+
+    fn kind(&self, name: &str) -> Result<&CommandType, Ended> {
+        let what = || format!("no command is called “{name}”");
+        let unknown = || Ended::Failed(Failure::BadFields { what: what() });
+        self.commands.get(name).ok_or_else(unknown)
     }
 }
 
@@ -113,6 +131,24 @@ impl fmt::Debug for Registry {
             .field("collections", collections)
             .finish()
     }
+}
+
+impl Ended {
+    pub(super) fn verdict(self) -> Verdict {
+        match self {
+            Self::Refused(refusal) => Verdict::Refused { refusal },
+            Self::Failed(failure) => Verdict::Failed { failure },
+        }
+    }
+}
+
+/// Runs what an app wrote: it may panic, or be ended early.
+fn caught(run: impl FnOnce() -> Result<Value, Ended>) -> Result<Value, Ended> {
+    let ran = catch_unwind(AssertUnwindSafe(run));
+    ran.unwrap_or_else(|payload| match payload.downcast::<Halt>() {
+        Ok(halt) => Err(Ended::Failed(halt.0)),
+        Err(_) => Err(Ended::Failed(Failure::Panicked)),
+    })
 }
 
 fn bad_fields(error: crate::record::ValueError) -> Ended {

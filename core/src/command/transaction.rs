@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::footprint::{Footprint, Scope};
-use super::{CommandId, Failure};
+use super::{CommandId, Effect, Failure};
 use crate::clock::WallTime;
 use crate::id::{DeviceId, Hash};
 use crate::record::{Change, Field, Key, Place, Record, RowId, Table, Value, ValueError};
@@ -183,6 +183,13 @@ impl<'a> Transaction<'a> {
             self.change(place.clone(), Change::Keep);
         }
         self.footprint.writes.entry(place).or_default().seal = true;
+    }
+
+    /// Asks for something to happen once, outside: if the command stands, the app on the anchor gets it as a task.
+    pub fn effect<E: Effect>(&mut self, effect: &E) {
+        self.step();
+        let value = fits(&E::NAME, Value::of(effect));
+        self.footprint.effects.push((E::NAME.to_owned(), value));
     }
 
     /// Whose command it is.

@@ -20,12 +20,14 @@ impl EntryKind {
     pub const ROSTER: Self = Self(2);
     /// A [`Mend`](super::Mend): an update that undoes refused ones, and what it undoes.
     pub const MEND: Self = Self(3);
-    /// A [`Call`](crate::command::Call): a command; in the ledger's log alone, like the next two.
+    /// A [`Call`](crate::command::Call): a command; in the ledger's log alone, like the next three.
     pub const CALL: Self = Self(4);
     /// The number of a command on the same chain that its author takes back.
     pub const CANCEL: Self = Self(5);
     /// A [`Decision`](crate::command::Decision).
     pub const DECISION: Self = Self(6);
+    /// A [`TaskId`](crate::command::TaskId): what was to happen outside is done.
+    pub const DONE: Self = Self(7);
 }
 
 /// One entry, borrowed from the bytes of its segment.

@@ -16,7 +16,8 @@ use super::{Context, Space};
 use crate::clock::{Now, SteadyTime};
 use crate::codec;
 use crate::command::{
-    Call, CommandId, Decision, Failure, Ledger, Loss, MAX_CALL_BYTES, Registry, Verdict,
+    Call, CommandId, Decision, Failure, Ledger, Loss, MAX_CALL_BYTES, Registry, Task, TaskId,
+    Verdict,
 };
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId};
@@ -153,6 +154,29 @@ impl Space {
         true
     }
 
+    /// The first task behind that one which is of that name: something to be done outside, by whoever decides. There is
+    /// none before its decision would survive a power cut.
+    pub fn task(&self, after: Option<TaskId>, name: &str) -> Option<&Task> {
+        let unsaved = self.deciding.iter().find(|(batch, _)| !self.journal.is_saved(*batch));
+        let saved = unsaved.map_or(u64::MAX, |(_, before)| *before);
+        let task = self.ledger.task(after, name).filter(|task| task.id.order <= saved)?;
+        (self.decider() == Some(self.me)).then_some(task)
+    }
+
+    /// Something was done outside, and is not to be done again.
+    pub fn task_done(
+        &mut self,
+        task: TaskId,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) {
+        let context = &mut Context { now, rng, effects };
+        let chain = self.ledger_chain(context);
+        self.add_entry(chain, EntryKind::DONE, &codec::encode(&task), context);
+        self.seal_chain(chain, context);
+    }
+
     /// Takes in what entries of the ledger say that are of one of these kinds.
     fn take_ledger(&mut self, author: DeviceId, segment: &Segment, kinds: &[EntryKind]) {
         let decides = self.roster.may_mend(&author);
@@ -176,6 +200,10 @@ impl Space {
                     let decision = codec::decode(payload);
                     decision.into_iter().for_each(|decision| self.ledger.take_decision(decision));
                 }
+                EntryKind::DONE if decides => {
+                    let task = codec::decode(payload);
+                    task.into_iter().for_each(|task| self.ledger.take_done(task));
+                }
                 _ => {}
             }
         }
@@ -188,12 +216,13 @@ impl Space {
         if !local {
             self.take_ledger(author, segment, &[EntryKind::DECISION]);
         }
+        self.take_ledger(author, segment, &[EntryKind::DONE]);
     }
 
     /// Puts the ledger together from its log.
     pub(super) fn load_ledger(&mut self, log: &[(DeviceId, Segment)]) {
         // Decisions come last, when all that they are about is known by name.
-        for kinds in [&GIVEN[..], &[EntryKind::DECISION]] {
+        for kinds in [&GIVEN[..], &[EntryKind::DECISION], &[EntryKind::DONE]] {
             log.iter().for_each(|(author, segment)| self.take_ledger(*author, segment, kinds));
         }
     }
@@ -210,6 +239,7 @@ impl Space {
             return;
         }
         let chain = self.ledger_chain(context);
+        self.deciding.push_back((self.journal.current(), self.ledger.decided()));
         for (command, author) in ready {
             let rank = self.roster.member(&author).and_then(|member| member.rank.clone());
             let decided = self.ledger.decide(command, author, rank, context.now.wall);
@@ -220,6 +250,15 @@ impl Space {
         // Nobody hears of a decision before it would survive a power cut.
         self.journal.hold();
         self.seal_chain(chain, context);
+    }
+
+    /// Decisions may be saved now: what they ask for outside may be done.
+    pub(super) fn saved_decisions(&mut self, context: &mut Context<'_>) {
+        let before = self.deciding.len();
+        self.deciding.retain(|(batch, _)| !self.journal.is_saved(*batch));
+        if self.deciding.len() < before {
+            context.effects.push(Effect::Notify(Notice::Records));
+        }
     }
 
     /// Shows what has changed.
@@ -250,6 +289,7 @@ impl Space {
             EntryKind::DECISION => {
                 self.roster.may_mend(author) && is::<Decision>(payload, |_| true)
             }
+            EntryKind::DONE => self.roster.may_mend(author) && is::<TaskId>(payload, |_| true),
             _ => false,
         })
     }
@@ -279,7 +319,7 @@ impl Space {
 
 /// Whether a segment of another document holds what may stand in the ledger alone.
 pub(super) fn holds_commands(segment: &Segment) -> bool {
-    let ours = [EntryKind::CALL, EntryKind::CANCEL, EntryKind::DECISION];
+    let ours = [EntryKind::CALL, EntryKind::CANCEL, EntryKind::DECISION, EntryKind::DONE];
     entries_of(segment).any(|(_, kind, _)| ours.contains(&kind))
 }
 

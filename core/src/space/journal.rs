@@ -230,6 +230,7 @@ impl Space {
             self.journal.feed.saved = accepted.feed;
         }
         self.written(upto, context);
+        self.saved_decisions(context);
         self.acknowledge(context);
         self.welcome(context);
         context.effects.push(Effect::Notify(Notice::Progress));

@@ -199,6 +199,7 @@ impl Space {
     ) {
         let members: BTreeSet<_> = self.roster.members().map(|(device, _)| *device).collect();
         let mute = self.mute();
+        let deleted: Vec<_> = self.roster.deleted().map(|(label, _)| label.clone()).collect();
         if !self.roster.take([(author, segment)]) {
             return;
         }
@@ -211,7 +212,9 @@ impl Space {
         }
         if are.contains(&self.me) && !members.contains(&self.me) {
             self.begin_again();
-        } else if mute.iter().any(|device| self.roster.member(device).is_some_and(writes)) {
+        } else if mute.iter().any(|device| self.roster.member(device).is_some_and(writes))
+            || deleted.iter().any(|label| self.roster.deletion(label).is_none())
+        {
             self.follow_again(context);
         }
         for peer in self.connected.keys().copied().collect::<Vec<_>>() {
@@ -250,8 +253,8 @@ impl Space {
         readers.map(|(device, _)| device).chain(formers).copied().collect()
     }
 
-    /// Somebody writes again. What they wrote while they did not was neither offered nor asked for, and positions in
-    /// feeds went past it: so everything is offered again, and followed from the start.
+    /// Somebody writes again, or a document is restored. What was written meanwhile was neither offered nor asked for,
+    /// and positions in feeds went past it: so everything is offered again, and followed from the start.
     fn follow_again(&mut self, context: &mut Context<'_>) {
         self.begin_again();
         for peer in self.sessions.keys().copied().collect::<Vec<_>>() {

@@ -98,8 +98,9 @@ async fn why(space: &Space) -> Result<Why, Error> {
 }
 
 fn answer_of(answer: Answer) -> report::Answer {
-    let Answer { command, name, at, news } = answer;
-    report::Answer { command, name, at: at.0, outcome: json(&news) }
+    let Answer { command, name, fields, at, news } = answer;
+    let fields = fields.map(|fields| json(&fields));
+    report::Answer { command, name, fields, at: at.0, outcome: json(&news) }
 }
 
 fn json(value: &impl serde::Serialize) -> serde_json::Value {

@@ -65,7 +65,7 @@ pub(super) fn waiting(waiting: &Waiting) -> String {
 }
 
 pub(super) fn answer(answer: &Answer) -> String {
-    let Answer { command, name, at, outcome: what } = answer;
+    let Answer { command, name, at, outcome: what, .. } = answer;
     format!("{}  {name}  {}  {command}", time(*at), outcome(what))
 }
 
