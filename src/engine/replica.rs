@@ -23,6 +23,9 @@ const MAX_WAITING: usize = 32 << 20;
 /// When this many bytes of changes wait for a watcher, it is told that it missed some instead.
 const MAX_UNHEARD: usize = 4 << 20;
 
+/// How often a document's log is read again at a time, where more waits than is kept in memory.
+const MAX_READINGS: usize = 8;
+
 /// How many segments are brought in before watchers hear of them.
 const SEGMENTS_AT_ONCE: usize = 64;
 
@@ -274,6 +277,11 @@ impl Replica {
                 Some(Job::Load(reply)) => self.load_now(store, reply),
                 Some(Job::Fold { frontier, edits }) => self.fold_now(frontier, edits),
                 Some(Job::Take(_)) | None => {}
+            }
+            // One reading may find that another is wanted, as what comes last in the log may free what came first.
+            let mut readings = 0..MAX_READINGS;
+            while readings.next().is_some() && self.open.wants_log() {
+                self.load_now(store, None);
             }
         }
     }

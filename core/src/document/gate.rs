@@ -140,6 +140,16 @@ impl Gate {
         !self.waiting.is_empty()
     }
 
+    /// Whether more waited than is kept at hand, and some of it was let go of.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.waiting.has_forgotten()
+    }
+
+    /// Whether something has come that what was let go of waited for; asked once, it is not so any more.
+    pub(super) fn wants_log(&mut self) -> bool {
+        self.waiting.wants_log()
+    }
+
     /// A document's state together with what waits, as one update. There is none where what waits overlaps with
     /// itself, which no honest log does.
     pub(super) fn with_waiting(&self, state: &[u8]) -> Option<Vec<u8>> {

@@ -156,10 +156,20 @@ impl OpenDocument {
         Ok(self.doc.transact_mut_with(FROM_LOG).apply_update(update)?)
     }
 
+    /// Whether all that is in the log has to be brought in again: more waited than is kept in memory (8 MiB), and what it
+    /// waited for has come. Asked once, it is not so any more.
+    pub fn wants_log(&self) -> bool {
+        self.gate.lock().wants_log()
+    }
+
     /// The whole document as one Yjs update, v1, what still waits for its parents included; nothing if it is not
-    /// `still` what it should be, which is asked while nobody can edit.
+    /// `still` what it should be, which is asked while nobody can edit, or if more waits than is kept in memory.
     pub fn state_if(&self, still: impl FnOnce() -> bool) -> Option<Vec<u8>> {
         let gate = self.gate.lock();
+        if gate.has_forgotten() {
+            // The log holds more than this does.
+            return None;
+        }
         let txn = self.doc.transact();
         let state = still().then(|| txn.encode_state_as_update_v1(&StateVector::default()))?;
         match gate.keeps_waiting() {

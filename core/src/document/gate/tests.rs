@@ -204,3 +204,28 @@ fn a_long_text_takes_no_more_memory_than_a_short_one() {
     assert_eq!(written.containers.runs(), 1);
     assert!(folded.containers.runs() <= 2, "it may begin with what is deleted");
 }
+
+/// What waited was not bounded before: a writer could fill the memory with what leans on something that never comes.
+#[test]
+fn too_much_that_waits_is_let_go_of_and_read_from_the_log_when_it_can_come_in() {
+    let made = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+    let kept = made.clone();
+    let writer = OpenDocument::new(1 << 40, move |update| kept.lock().unwrap().push(update));
+    let text = writer.doc().get_or_insert_text("t");
+    let words = "w".repeat(64 << 10);
+    (0..140).for_each(|_| text.push(&mut writer.doc().transact_mut(), &words));
+    let log = made.lock().unwrap();
+    let all: Vec<_> = log.iter().map(Vec::as_slice).collect();
+
+    let reader = OpenDocument::new(1 << 41, |_| {});
+    reader.apply(&all[1..]).unwrap();
+    assert!(!reader.wants_log(), "what is lacking has not come");
+    assert!(reader.state_if(|| true).is_none(), "no state stands for what was let go of");
+    reader.apply(&all[..1]).unwrap();
+    assert!(reader.wants_log());
+    assert!(!reader.wants_log(), "once is enough");
+    reader.apply(&all).unwrap();
+    let read = reader.doc().get_or_insert_text("t");
+    assert_eq!(read.len(&reader.doc().transact()), 140 * (64 << 10));
+    assert!(reader.state_if(|| true).is_some());
+}
