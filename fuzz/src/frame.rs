@@ -9,12 +9,13 @@ use driftline_core::id::{ChainId, DeviceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::log::{ChainHead, EntryKind, Segment, SegmentBuilder, Tip};
 use driftline_core::roster::Role;
-use driftline_core::space::{Change, Event, TAG_BYTES, roster_document};
+use driftline_core::space::{Change, Event, TAG_BYTES, VERSION, roster_document};
 
 use crate::apply::frames;
 pub(crate) use host::{Host, update};
 
-/// The number of the message that carries entries.
+/// The numbers of messages: of the one that says which versions are spoken, and of the one that carries entries.
+const OPEN: u32 = 0;
 const SEGMENTS: u32 = 3;
 
 /// Added to a sender's number: what follows is an entry for it to write and sign, a kind and a payload, and no frame.
@@ -47,7 +48,7 @@ pub(crate) fn frame(case: &[u8]) -> usize {
     let before = alice.entries();
     let mut writers: [Writer; 4] = std::array::from_fn(|who| Writer::new(who as u8));
     for who in [BOB, RITA, STRANGER] {
-        alice.handle(Event::PeerUp { peer: key(who).id() });
+        comes(&mut alice, key(who).id());
     }
     for (sender, bytes) in frames(case) {
         let who = (sender & 3).max(1);
@@ -59,7 +60,7 @@ pub(crate) fn frame(case: &[u8]) -> usize {
         };
         if sender & 4 != 0 {
             alice.handle(Event::PeerDown { peer });
-            alice.handle(Event::PeerUp { peer });
+            comes(&mut alice, peer);
         }
         let frame = Bytes::from([&[0; TAG_BYTES][..], &message].concat());
         alice.handle(Event::Frame { peer, frame });
@@ -67,6 +68,16 @@ pub(crate) fn frame(case: &[u8]) -> usize {
     alice.time_passes();
     only_members_write(&alice);
     alice.entries() - before
+}
+
+/// Somebody connects, and says which version they speak: before that nothing else is heard.
+fn comes(alice: &mut Host, peer: DeviceId) {
+    alice.handle(Event::PeerUp { peer });
+    let head = ([7_u8; 16], 0_u64);
+    let seen: Option<([u8; 16], u64)> = None;
+    let open = codec::encode(&(OPEN, VERSION, VERSION, head, seen, true));
+    let frame = Bytes::from([&[0; TAG_BYTES][..], &open].concat());
+    alice.handle(Event::Frame { peer, frame });
 }
 
 /// Nobody who was never let in has a chain here.
