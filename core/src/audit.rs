@@ -177,13 +177,14 @@ impl Audit {
         if end.state == ChainState::Retired && !own {
             self.find(place, Fault::Retired);
         }
-        match self.feeds.insert(end.feed, chain) {
-            _ if end.feed == 0 => self.find(place, Fault::NoFeed),
-            // When a fork is found, the chain is stored again under the number at which its document last changed.
-            Some((_, other)) if end.state != ChainState::Forked => {
-                self.find(place, Fault::FeedTwice { feed: end.feed, other });
-            }
-            _ => {}
+        if end.feed == 0 {
+            self.find(place, Fault::NoFeed);
+        }
+        // When a fork is found, the chain is stored again under the number at which its document last changed.
+        if end.state != ChainState::Forked
+            && let Some((_, other)) = self.feeds.insert(end.feed, chain)
+        {
+            self.find(place, Fault::FeedTwice { feed: end.feed, other });
         }
     }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use driftline_core::codec;
 use driftline_core::document::Label;
 use driftline_core::id::{DocumentId, SpaceId};
 use driftline_core::log::{EntryKind, Frontier};
-use driftline_core::roster::{Act, Role};
+use driftline_core::roster::{Act, Role, RosterEntry};
 use driftline_core::space::roster_document;
 
 use crate::disk::Disk;
@@ -155,10 +156,16 @@ impl World {
             pens.entry(document).or_insert_with(|| Pen::new(document, key.id(), opened, nonce));
         let victim = self.devices[self.dice.below(self.devices.len())].id();
         let cuts = Frontier::default();
-        let entry = match self.dice.below(4) {
+        let entry = match self.dice.below(6) {
             0 => pen.entry(EntryKind::ROSTER, &[0xff; 9], &key),
             1 => pen.aside(EntryKind::UPDATE, &[0, 0], &key).0,
-            2 => pen.does(Act::Remove { device: victim, cuts }, seen, &key),
+            // What comes next says something else under the same number, and goes to somebody else, maybe.
+            2 | 3 => {
+                let act = Act::Remove { device: victim, cuts };
+                let act = codec::encode(&RosterEntry { seen, act });
+                pen.aside(EntryKind::ROSTER, &act, &key).0
+            }
+            4 => pen.does(Act::Remove { device: victim, cuts }, seen, &key),
             _ => {
                 let (device, role) = (key.id(), Role::Admin);
                 pen.does(Act::Appoint { device, role, rank: None, cuts }, seen, &key)

@@ -199,6 +199,7 @@ impl Space {
     ) {
         let members: BTreeSet<_> = self.roster.members().map(|(device, _)| *device).collect();
         let mute = self.mute();
+        self.intake.roster_grew = true;
         if !self.roster.take([(author, segment)]) {
             return;
         }
