@@ -147,7 +147,9 @@ impl Stage {
                 let again = scenario::ticket(&mut self.world, Standing::Writer);
                 let request = again.expect("alice is an admin").request(&self.key(DAVE));
                 let frame = forgery::join(&self.space, &dave, &request);
-                self.world.frame(ALICE, dave, frame);
+                self.world.corrupt(DAVE, self.space).expect("dave's disk opens");
+                self.link(ALICE, DAVE);
+                self.world.say(DAVE, ALICE, frame);
             }
             Action::Invite | Action::Admit => {
                 self.world.remove(ALICE, NINA);
