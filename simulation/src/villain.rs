@@ -103,7 +103,7 @@ impl World {
             forgery::segments(&space, &me, (document, Some(&name)), vec![segment], None)
         };
         let new = || Pen::new(document, me, opened, nonce);
-        match self.dice.below(9) {
+        match self.dice.below(12) {
             0 => {
                 let victim = self.dice.below(self.devices.len());
                 let mut pen = Pen::new(document, self.devices[victim].id(), opened, nonce);
@@ -120,7 +120,7 @@ impl World {
                 let pen = villain.pens.entry(document).or_insert_with(new);
                 (of(document, pen.writes(WORDS, &key)), "writes by hand")
             }
-            4 => (self.roster_entry(villain), "writes into the roster"),
+            4 | 9..=11 => (self.roster_entry(villain), "writes into the roster"),
             5 if !villain.heard.is_empty() => {
                 let heard = self.dice.pick(&villain.heard);
                 (forgery::retold(&space, &me, heard), "plays a frame again")

@@ -76,3 +76,57 @@ fn most_bytes(entry: &Entry<'_>, depth: usize) -> Option<usize> {
     }
     Some((most + FRAME_BYTES).min(MAX_ENTRY_BYTES))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::DeviceKey;
+    use crate::log::{Frontier, SegmentBuilder};
+
+    const ROSTER: DocumentId = DocumentId([1; 32]);
+
+    fn author(n: u8) -> DeviceKey {
+        DeviceKey::from_seed(&[n; 32])
+    }
+
+    /// A quote of a chain that begins with these acts.
+    fn quote(n: u8, payloads: &[Vec<u8>]) -> Quote {
+        let (device, opened) = (author(n).id(), WallTime(0));
+        let head = ChainHead { document: ROSTER, device, previous: None, opened, nonce: [0; 16] };
+        let mut builder = SegmentBuilder::opening(head.clone());
+        for payload in payloads {
+            builder.push(EntryKind::ROSTER, payload, opened);
+        }
+        Quote { head, segment: builder.seal(&author(n)) }
+    }
+
+    fn act(quote: Quote) -> Vec<u8> {
+        let act = Act::Quote(Box::new(quote));
+        codec::encode(&RosterEntry { seen: Frontier::default(), act })
+    }
+
+    #[test]
+    fn whatever_may_be_in_the_roster_can_be_quoted_and_the_quote_too() {
+        let mut payload = vec![0; MAX_ACT_BYTES];
+        for n in 0..8 {
+            let next = quote(n, &[payload]);
+            assert!(next.is_sound(ROSTER) && is_quotable(&next.segment), "{n} deep");
+            payload = act(next);
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_quoted_may_not_be_in_the_roster() {
+        let too_large = quote(0, &[vec![0; MAX_ACT_BYTES + 1]]);
+        assert!(!is_quotable(&too_large.segment));
+        let too_long = quote(0, &[vec![0; MAX_SEGMENT_BYTES], vec![0; 9]]);
+        assert!(!is_quotable(&too_long.segment));
+        let hidden = quote(1, &[act(too_large)]);
+        assert!(is_quotable(&hidden.segment), "it is no larger than a quote of a good act");
+        let mut deep = vec![0; 9];
+        for n in 0..=MAX_DEPTH as u8 {
+            deep = act(quote(n, &[deep]));
+        }
+        assert!(!is_quotable(&quote(99, &[deep]).segment));
+    }
+}
