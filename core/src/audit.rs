@@ -60,6 +60,8 @@ pub struct Audit {
     claims: Vec<Claim>,
     /// Which chain grew when the feed stood there.
     feeds: BTreeMap<u64, (DocumentId, ChainId)>,
+    /// Where the feed stood when forks were found.
+    forked_feed: u64,
     entries: u64,
 }
 
@@ -79,7 +81,7 @@ impl Audit {
     /// Begins the check of a space on the device `me`, if it is known which that is.
     pub fn new(space: SpaceId, me: Option<DeviceId>) -> Self {
         let (findings, claims, feeds) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { space, me, findings, claims, feeds, entries: 0 }
+        Self { space, me, findings, claims, feeds, forked_feed: 0, entries: 0 }
     }
 
     /// Checks one of its documents, all but the roster.
@@ -107,7 +109,8 @@ impl Audit {
 
     /// The last place in the feed that any chain has.
     pub fn feed(&self) -> u64 {
-        self.feeds.keys().next_back().copied().unwrap_or_default()
+        let last = self.feeds.keys().next_back().copied().unwrap_or_default();
+        last.max(self.forked_feed)
     }
 
     fn genesis(&mut self, genesis: &Genesis) {
@@ -177,13 +180,14 @@ impl Audit {
         if end.state == ChainState::Retired && !own {
             self.find(place, Fault::Retired);
         }
-        match self.feeds.insert(end.feed, chain) {
-            _ if end.feed == 0 => self.find(place, Fault::NoFeed),
-            // When a fork is found, the chain is stored again under the number at which its document last changed.
-            Some((_, other)) if end.state != ChainState::Forked => {
-                self.find(place, Fault::FeedTwice { feed: end.feed, other });
-            }
-            _ => {}
+        if end.feed == 0 {
+            self.find(place, Fault::NoFeed);
+        }
+        // When a fork is found, the chain is stored again under the number at which its document last changed.
+        if end.state == ChainState::Forked {
+            self.forked_feed = self.forked_feed.max(end.feed);
+        } else if let Some((_, other)) = self.feeds.insert(end.feed, chain) {
+            self.find(place, Fault::FeedTwice { feed: end.feed, other });
         }
     }
 

@@ -12,6 +12,7 @@ mod effect;
 mod event;
 mod fanout;
 mod following;
+mod forks;
 mod holdings;
 mod index;
 mod intake;
@@ -56,7 +57,6 @@ pub use effect::{
     Arrival, ChainRecord, ChainState, Change, Effect, Notice, PeerFault, Position, SpaceRecord,
 };
 pub use event::Event;
-pub(crate) use intake::MAX_ROSTER_ENTRY_BYTES;
 pub use joining::{Joining, Outcome};
 pub use limits::{Limits, Measure, Objection, Rate};
 pub use membership::NotPermitted;
@@ -263,6 +263,7 @@ impl Space {
         let context = &mut Context { now, rng, effects };
         self.seal_due(context);
         self.settle_intake(context);
+        self.settle_forks(context);
         self.settle_claims();
         self.decide_ready(context);
         self.settle_ledger(context);

@@ -62,7 +62,7 @@ impl World {
         for (who, space) in &members {
             self.stands(*who, space)?;
             let held: BTreeMap<_, _> =
-                documents.iter().map(|document| (*document, space.frontier(document))).collect();
+                documents.iter().map(|document| (*document, held(space, document))).collect();
             match &first {
                 None => first = Some(held),
                 Some(first) if *first == held => {}
@@ -231,4 +231,12 @@ impl World {
         editor.apply(&log.segments)?;
         Ok(canonical(editor.open.doc()))
     }
+}
+
+/// What a space holds of a document, but for chains of the roster that were forked: what devices lack of the branch that
+/// they hold, they know from quotes.
+fn held(space: &Space, document: &DocumentId) -> Frontier {
+    let frontier = space.frontier(document);
+    let held = frontier.iter().filter(|(chain, _)| !space.roster().is_forked(chain));
+    held.map(|(chain, point)| (*chain, *point)).collect()
 }

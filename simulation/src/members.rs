@@ -1,5 +1,6 @@
 //! What people do to the roster.
 
+use driftline_core::id::DeviceId;
 use driftline_core::roster::{Role, Ticket};
 use driftline_core::space::{Effect, Space};
 
@@ -23,12 +24,16 @@ impl World {
 
     /// Somebody gives somebody another role; says whether that was permitted.
     pub fn appoint(&mut self, who: Who, whom: Who, role: Role) -> bool {
-        let device = self.devices[whom].id();
+        self.appoint_device(who, self.devices[whom].id(), role)
+    }
+
+    /// The same, of somebody of whom there may be no more than a key.
+    pub fn appoint_device(&mut self, who: Who, device: DeviceId, role: Role) -> bool {
         let done = self.govern(who, |space, now, dice, effects| {
             space.appoint(device, (role, None), now, dice.rng(), effects).is_ok()
         });
         if done {
-            let note = format_args!("makes device {whom} a {}", role.name());
+            let note = format_args!("makes {} a {}", device.short(), role.name());
             self.trace.note(self.now, who, Kind::App, note);
         }
         done

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use driftline_core::document::Label;
+use driftline_core::identity::DeviceKey;
 use driftline_core::roster::Role;
 use driftline_core::space::Notice;
 
@@ -194,6 +195,20 @@ impl Person {
             let ticket = scenario::ticket_from(world, self.who, role);
             world.petition(other.who, &ticket.expect("an admin in the space issues tickets"));
         });
+    }
+
+    /// What somebody may do, as far as this person's device knows.
+    pub fn role_of(&self, other: &Self) -> Option<Role> {
+        let key = self.net.world(|world| world.devices[other.who].key.clone());
+        self.role_by_key(&key)
+    }
+
+    /// The same, of somebody of whom there may be no more than a key.
+    pub fn role_by_key(&self, key: &DeviceKey) -> Option<Role> {
+        self.net.world(|world| {
+            let roster = world.devices[self.who].space()?.roster();
+            roster.member(&key.id()).map(|member| member.role)
+        })
     }
 
     /// By whom the person's device knows that it was removed.

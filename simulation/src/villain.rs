@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use driftline_core::codec;
 use driftline_core::document::Label;
 use driftline_core::id::{DocumentId, SpaceId};
 use driftline_core::log::{EntryKind, Frontier};
-use driftline_core::roster::{Act, Role};
+use driftline_core::roster::{Act, Role, RosterEntry};
 use driftline_core::space::roster_document;
 
 use crate::disk::Disk;
@@ -102,7 +103,7 @@ impl World {
             forgery::segments(&space, &me, (document, Some(&name)), vec![segment], None)
         };
         let new = || Pen::new(document, me, opened, nonce);
-        match self.dice.below(9) {
+        match self.dice.below(12) {
             0 => {
                 let victim = self.dice.below(self.devices.len());
                 let mut pen = Pen::new(document, self.devices[victim].id(), opened, nonce);
@@ -119,7 +120,7 @@ impl World {
                 let pen = villain.pens.entry(document).or_insert_with(new);
                 (of(document, pen.writes(WORDS, &key)), "writes by hand")
             }
-            4 => (self.roster_entry(villain), "writes into the roster"),
+            4 | 9..=11 => (self.roster_entry(villain), "writes into the roster"),
             5 if !villain.heard.is_empty() => {
                 let heard = self.dice.pick(&villain.heard);
                 (forgery::retold(&space, &me, heard), "plays a frame again")
@@ -155,10 +156,16 @@ impl World {
             pens.entry(document).or_insert_with(|| Pen::new(document, key.id(), opened, nonce));
         let victim = self.devices[self.dice.below(self.devices.len())].id();
         let cuts = Frontier::default();
-        let entry = match self.dice.below(4) {
+        let entry = match self.dice.below(6) {
             0 => pen.entry(EntryKind::ROSTER, &[0xff; 9], &key),
             1 => pen.aside(EntryKind::UPDATE, &[0, 0], &key).0,
-            2 => pen.does(Act::Remove { device: victim, cuts }, seen, &key),
+            // What comes next says something else under the same number, and goes to somebody else, maybe.
+            2 | 3 => {
+                let act = Act::Remove { device: victim, cuts };
+                let act = codec::encode(&RosterEntry { seen, act });
+                pen.aside(EntryKind::ROSTER, &act, &key).0
+            }
+            4 => pen.does(Act::Remove { device: victim, cuts }, seen, &key),
             _ => {
                 let (device, role) = (key.id(), Role::Admin);
                 pen.does(Act::Appoint { device, role, rank: None, cuts }, seen, &key)

@@ -17,8 +17,8 @@
 //! | an offer forgets a changed document | 217 | 0 | an acknowledged edit is not on the peer's saved disk |
 //!
 //! In a third of the seeds somebody is hostile, and in some a disk is replaced by an older copy. The law is restricted
-//! in two ways: a villain does not fork their own chains, and an older copy is one that the store can tell from the
-//! newer (`ARCHITECTURE.md`, limits). A frame that is lost ends its connection within two seconds, as a stream would; what
+//! in two ways: a villain forks their chains in the roster and not in documents, and an older copy is one that the store
+//! can tell from the newer (`ARCHITECTURE.md`, limits). A frame that is lost ends its connection within two seconds, as a stream would; what
 //! repairs losses inside a connection is held by the stories of `tests/stories/histories.rs`.
 
 use driftline_simulation::scenario::play;

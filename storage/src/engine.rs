@@ -1,5 +1,6 @@
 //! The seam between the store and a database.
 
+mod place;
 mod sled;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
+pub use self::place::Place;
 pub use self::sled::SledEngine;
 
 /// A key and its value.
@@ -44,6 +46,14 @@ pub trait Engine: Send + Sync + 'static {
 
     /// What is stored under keys from `range.start` up to but without `range.end`.
     fn scan(&self, range: Range<&[u8]>) -> Pairs<'_>;
+
+    /// What tells this database from a copy of it; `None` where nothing does.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    fn place(&self) -> Result<Option<Place>, EngineError> {
+        Ok(None)
+    }
 }
 
 /// Why a database did not do what it was asked.

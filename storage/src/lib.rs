@@ -19,7 +19,7 @@
 //! | kind | key | value |
 //! | --- | --- | --- |
 //! | 0 format | – | the version of this layout, `u32` big-endian |
-//! | 1 life | – | the incarnation, the boot it was last opened in, whether it was closed cleanly |
+//! | 1 life | – | the incarnation, the boot and the [`Place`] it was last opened in, whether it was closed cleanly |
 //! | 2 space | space | [`SpaceRecord`](driftline_core::space::SpaceRecord) |
 //! | 3 document | space, document | [`Label`](driftline_core::document::Label) |
 //! | 4 head | document, chain | incarnation in which it was first stored, [`ChainHead`](driftline_core::log::ChainHead) |
@@ -43,7 +43,7 @@ mod row;
 mod store;
 mod writer;
 
-pub use engine::{Batch, Engine, EngineError, Pair, Pairs, SledEngine};
+pub use engine::{Batch, Engine, EngineError, Pair, Pairs, Place, SledEngine};
 pub use folder::{BadPassphrase, Folder, FolderError, KeyFile, Passphrase};
 pub use key::RowKey;
 pub use life::Life;

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::engine::{Batch, Engine, EngineError};
 use crate::key::RowKey;
-use crate::life::{Life, LifeRow};
+use crate::life::{Ends, Life, LifeRow};
 use crate::record::Record;
 use crate::row::{self, Damage};
 
@@ -20,7 +20,7 @@ pub use audit::{Audit, Fault, Finding, Tally};
 pub use read::{DocumentLog, Reading};
 
 /// The version of the layout that this code writes. It reads no other.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Error)]
@@ -96,9 +96,10 @@ impl<E: Engine> Store<E> {
     pub fn open(engine: E, life: Life) -> Result<Self, StoreError> {
         check_format(&engine)?;
         let before = LifeRow::read(&engine)?;
-        let (now, proven) = match &before {
-            Some(before) => before.followed_by(life),
-            None => (LifeRow { incarnation: life.fresh, boot: life.boot, closed: false }, true),
+        let place = engine.place()?;
+        let (now, ends) = match &before {
+            Some(before) => before.followed_by(life, place),
+            None => (LifeRow::begin(life, place), Ends::Proven),
         };
         if before.as_ref() != Some(&now) {
             let mut batch = Batch::default();
@@ -109,11 +110,14 @@ impl<E: Engine> Store<E> {
         // Always: what an earlier process wrote and did not save is from here on as good as saved.
         engine.write()?;
         engine.save()?;
-        if !proven {
-            tracing::warn!(
+        match ends {
+            Ends::Proven => {}
+            Ends::Lost => tracing::warn!(
                 "the machine stopped before the store was saved: a new incarnation begins"
-            );
+            ),
+            Ends::Copied => tracing::warn!("the store is a copy: a new incarnation begins"),
         }
+        let proven = ends == Ends::Proven;
         Ok(Self { engine, life: now, proven, standing: RwLock::new(Standing::Open) })
     }
 
@@ -122,7 +126,7 @@ impl<E: Engine> Store<E> {
         self.life.incarnation
     }
 
-    /// Whether everything that was ever written was still there when the store was opened. If not, the
+    /// Whether everything that was ever written was still there when the store was opened, and it is no copy. If not, the
     /// incarnation is new, and [`load`](Self::load) retires this device's chains from before, now and ever.
     pub fn ends_proven(&self) -> bool {
         self.proven

@@ -6,7 +6,8 @@ use crate::clock::WallTime;
 use crate::document::check::{self, Author};
 use crate::id::{ChainId, DeviceId};
 use crate::log::{ChainHead, Entry, EntryKind, MAX_ENTRY_BYTES, Mend, Point, Segment, Tip};
-use crate::space::{ChainRecord, MAX_ROSTER_ENTRY_BYTES};
+use crate::roster;
+use crate::space::ChainRecord;
 
 /// What was found on the way.
 pub(super) struct Walked {
@@ -148,7 +149,7 @@ impl<'a> Walker<'a> {
     }
 
     fn act(&mut self, place: Place, entry: &Entry<'_>) {
-        if entry.kind != EntryKind::ROSTER || entry.payload.len() > MAX_ROSTER_ENTRY_BYTES {
+        if entry.kind != EntryKind::ROSTER || !roster::is_of_good_size(entry) {
             self.find(place, Fault::NotOfRoster);
         }
     }

@@ -64,6 +64,7 @@ impl Said {
                     self.cut(&cuts);
                 }
                 Act::Remove { cuts, .. } => self.cut(&cuts),
+                Act::Quote(quote) => self.hear(&quote.segment),
                 Act::Close { .. } | Act::Delete { .. } | Act::Restore { .. } => {}
             }
         }

@@ -209,6 +209,14 @@ fn a_stored_end_has_to_be_where_the_log_ends() {
         let expected: &[_] = if found.0.is_empty() { &[] } else { &[found] };
         assert_eq!(kitchen.found(), expected);
     }
+    // A forked chain was excused for another's number, but the other was not for the forked one's.
+    for forked in 0..2 {
+        let mut kitchen = Kitchen::new();
+        let feed = kitchen.list.chains[1 - forked].end.unwrap().feed;
+        let end = kitchen.list.chains[forked].end.as_mut().unwrap();
+        (end.state, end.feed) = (ChainState::Forked, feed);
+        assert_eq!(kitchen.found(), []);
+    }
     let mut kitchen = Kitchen::new();
     kitchen.chain(&bob()).end.as_mut().unwrap().state = ChainState::Retired;
     assert_eq!(kitchen.found(), [("retired", None)], "it is not this device's");

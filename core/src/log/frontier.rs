@@ -7,7 +7,7 @@ use bincode::{Decode, Encode};
 use crate::id::{ChainId, Hash};
 
 /// The last entry held of one chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub struct Point {
     /// Its number, from 1.
     pub number: u64,

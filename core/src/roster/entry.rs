@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use thiserror::Error;
 
-use super::{JoinRequest, Role};
+use super::{JoinRequest, Quote, Role};
 use crate::document::Label;
 use crate::id::DeviceId;
 use crate::log::Frontier;
@@ -60,6 +60,8 @@ pub enum Act {
         /// The document.
         document: Label,
     },
+    /// Showed a stretch of a chain that was forked: it counts as if it had come as it was written. Everybody may.
+    Quote(Box<Quote>),
 }
 
 impl Act {
@@ -68,7 +70,9 @@ impl Act {
         match self {
             Self::Admit(request) => Some(request.device()),
             Self::Appoint { device, .. } | Self::Remove { device, .. } => Some(*device),
-            Self::Close { .. } | Self::Delete { .. } | Self::Restore { .. } => None,
+            Self::Close { .. } | Self::Delete { .. } | Self::Restore { .. } | Self::Quote(_) => {
+                None
+            }
         }
     }
 }

@@ -159,6 +159,7 @@ impl<'a> Court<'a> {
         let Some(author) = self.standing(deed.author, Some(&deed.past)) else { return false };
         match &deed.act {
             Act::Admit(request) => self.admits(deed, request),
+            Act::Quote(_) => true,
             Act::Remove { device, .. } if *device == deed.author => true,
             Act::Appoint { .. }
             | Act::Remove { .. }
@@ -180,7 +181,11 @@ impl<'a> Court<'a> {
                 let countersigns = matches!(other.act, Act::Admit(_));
                 *device == other.author && *role != Role::Admin && !leaves && !countersigns
             }
-            Act::Admit(_) | Act::Close { .. } | Act::Delete { .. } | Act::Restore { .. } => false,
+            Act::Admit(_)
+            | Act::Close { .. }
+            | Act::Delete { .. }
+            | Act::Restore { .. }
+            | Act::Quote(_) => false,
         };
         reaches && strong.is_concurrent_with(other)
     }

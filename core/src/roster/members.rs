@@ -3,7 +3,7 @@
 use super::entry::RosterEntry;
 use super::evidence::Evidence;
 use super::fold::{Deed, Former, Member, Outcome, counting, fold};
-use super::{Act, Genesis, JoinRequest};
+use super::{Act, Genesis, JoinRequest, Quote};
 use crate::clock::WallTime;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId};
@@ -137,7 +137,7 @@ impl Roster {
         RosterEntry { seen: self.heads(), act }
     }
 
-    /// The ends of the roster's log: together they name all that is known.
+    /// The ends of the roster's log: together they name all that is known. Where a chain was forked, each branch has its own.
     pub fn heads(&self) -> Frontier {
         self.evidence.heads()
     }
@@ -145,6 +145,21 @@ impl Roster {
     /// The whole log, for somebody who has none of it. Who vouches comes before whom they vouch for.
     pub fn segments(&self) -> Vec<Segment> {
         self.evidence.segments()
+    }
+
+    /// Whether the author of a chain of the roster's log signed two different entries of it under one number.
+    pub fn is_forked(&self, chain: &ChainId) -> bool {
+        self.evidence.is_forked(chain)
+    }
+
+    /// What is held of forked chains and that nobody has quoted yet.
+    pub fn unquoted(&self) -> Vec<Quote> {
+        self.evidence.unquoted()
+    }
+
+    /// A segment that contradicts what is held of its chain, as a quote.
+    pub fn quote(&self, segment: Segment) -> Option<Quote> {
+        self.evidence.quote(segment)
     }
 
     /// Whether the request would count, were `member` to countersign it now.
@@ -166,6 +181,7 @@ impl Roster {
             Act::Admit(request) => self.would_admit(request, member, now),
             Act::Delete { document } => admin && self.deletion(document).is_none(),
             Act::Restore { document } => admin && self.deletion(document).is_some(),
+            Act::Quote(_) => true,
             Act::Appoint { .. } | Act::Remove { .. } | Act::Close { .. } => {
                 subject && (admin || leaves)
             }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::commands::holds_commands;
-use super::effect::{ChainState, Effect, Notice, PeerFault};
+use super::effect::{ChainState, PeerFault};
 use super::following::Inbound;
 use super::holdings::Growth;
 use super::journal::Acceptance;
@@ -18,14 +18,11 @@ use crate::document::Label;
 use crate::document::check::{self, Author, BadUpdate};
 use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::identity::BadSignature;
-use crate::log::{EntryKind, Link, MAX_SEGMENT_BYTES, Point, Segment, SegmentError, Tip};
-use crate::roster::Reach;
+use crate::log::{Link, MAX_SEGMENT_BYTES, Point, Segment, SegmentError, Tip};
+use crate::roster::{self, Reach};
 
 /// How many refused chains of one peer are remembered, to be asked for again.
 const MAX_REFUSED: usize = 1024;
-
-/// The largest entry of the roster's log, in bytes: a removal names the ends of up to 14,000 chains.
-pub(crate) const MAX_ROSTER_ENTRY_BYTES: usize = 1 << 20;
 
 /// Foreign segments that passed every check but the signature's, by chain; those of one chain all from
 /// one peer.
@@ -35,8 +32,9 @@ pub(super) struct Intake {
     /// What they add, with what of it was dealt with since the last settling.
     pub(super) growth: Growth,
     pub(super) opened: u64,
-    /// Chains that were found to be forked, to be told of.
-    forks: Vec<(DocumentId, ChainId, DeviceId)>,
+    /// What showed that chains of the roster are forked, and whether others are to be looked at for that.
+    pub(super) contradictions: Vec<Segment>,
+    pub(super) roster_grew: bool,
 }
 
 #[derive(Debug)]
@@ -126,7 +124,8 @@ impl Space {
             for segment in waiting {
                 self.settle_others(peer, segment.chain, context);
                 let fate = self.stage_or_decline(peer, document, &segment, context)?;
-                if fate == Fate::Refused {
+                // What follows something that was refused shows as a gap.
+                if matches!(fate, Fate::Refused | Fate::Gap) {
                     refused.push(segment);
                 }
                 self.settle_intake(context);
@@ -162,11 +161,11 @@ impl Space {
         segment: &Segment,
         context: &mut Context<'_>,
     ) -> Result<Fate, PeerFault> {
-        let mut fate = self.stage(peer, document, segment)?;
+        let mut fate = self.stage(peer, document, segment, context)?;
         if let Fate::Declined(_) = fate {
             // What waits for its signature was counted in, and may be forged.
             self.settle_intake(context);
-            fate = self.stage(peer, document, segment)?;
+            fate = self.stage(peer, document, segment, context)?;
         }
         if let Fate::Declined(objection) = fate {
             self.decline(peer, (document, segment.chain), objection, context);
@@ -179,10 +178,6 @@ impl Space {
         (self.intake.growth, self.intake.opened) = (Growth::default(), 0);
         for (chain, staged) in std::mem::take(&mut self.intake.chains) {
             self.settle_chain(chain, staged, context);
-        }
-        for (document, chain, author) in std::mem::take(&mut self.intake.forks) {
-            let notice = Notice::Forked { document, chain, author };
-            context.effects.push(Effect::Notify(notice));
         }
     }
 
@@ -221,6 +216,7 @@ impl Space {
         peer: DeviceId,
         document: DocumentId,
         segment: &Segment,
+        context: &mut Context<'_>,
     ) -> Result<Fate, PeerFault> {
         let chain = segment.chain;
         if self.sessions.get(&peer).is_some_and(|it| it.inbound.declined.contains(&chain)) {
@@ -247,14 +243,15 @@ impl Space {
             return Ok(Fate::Gap);
         }
         let Some(fresh) = segment.after(held.tip.number)? else {
-            return self.compare_end(document, &held, segment);
+            return self.compare_end(document, &held, segment, context);
         };
-        // While this device writes a chain, nobody else can know more of it: somebody has its key.
-        let written_here = self.authors.is_written(&chain);
+        // While this device writes a chain, nobody else can know more of it: somebody has its key. In the roster, what
+        // they did counts like anybody's.
+        let written_here = self.authors.is_written(&chain) && !self.is_roster(document);
         if fresh.before().hash != held.tip.hash || written_here {
-            return self.check_fork(document, &held, &fresh);
+            return self.check_fork(document, &held, segment, context);
         }
-        if self.is_roster(document) && !belongs_in_roster(&fresh) {
+        if self.is_roster(document) && !roster::is_quotable(&fresh) {
             return Err(PeerFault::Roster);
         }
         let fits = match self.is_ledger(document) {
@@ -347,10 +344,11 @@ impl Space {
         document: DocumentId,
         held: &Held,
         segment: &Segment,
+        context: &mut Context<'_>,
     ) -> Result<Fate, PeerFault> {
         let tip = segment.walk(WallTime::default())?;
         if tip.number == held.tip.number && tip.hash != held.tip.hash {
-            return self.check_fork(document, held, segment);
+            return self.check_fork(document, held, segment, context);
         }
         Ok(Fate::Fine)
     }
@@ -361,17 +359,17 @@ impl Space {
         document: DocumentId,
         held: &Held,
         segment: &Segment,
+        context: &mut Context<'_>,
     ) -> Result<Fate, PeerFault> {
         let tip = segment.walk(WallTime::default())?;
         segment.verify(&held.author, &tip).map_err(SegmentError::from)?;
-        let changed = self.index[&document].changed;
-        if let Some(log) = self.index.get_mut(&document)
-            && let Some(chain) = log.chains.get_mut(&segment.chain)
-        {
-            chain.state = ChainState::Forked;
-            self.journal.add(chain.change(document, segment.chain, changed));
-            self.intake.forks.push((document, segment.chain, held.author));
+        if self.is_roster(document) {
+            if !roster::is_quotable(segment) {
+                return Err(PeerFault::Roster);
+            }
+            self.intake.contradictions.push(segment.clone());
         }
+        self.close_forked(document, segment.chain, context);
         Ok(Fate::Fine)
     }
 
@@ -470,10 +468,4 @@ fn check_updates(segment: &Segment, mut clock: u32) -> Result<u32, BadUpdate> {
         }
     }
     Ok(clock)
-}
-
-fn belongs_in_roster(segment: &Segment) -> bool {
-    segment.entries().map_while(Result::ok).all(|(entry, _)| {
-        entry.kind == EntryKind::ROSTER && entry.payload.len() <= MAX_ROSTER_ENTRY_BYTES
-    })
 }

@@ -200,6 +200,7 @@ impl Space {
         let members: BTreeSet<_> = self.roster.members().map(|(device, _)| *device).collect();
         let mute = self.mute();
         let deleted: Vec<_> = self.roster.deleted().map(|(label, _)| label.clone()).collect();
+        self.intake.roster_grew = true;
         if !self.roster.take([(author, segment)]) {
             return;
         }

@@ -147,12 +147,9 @@ impl Stage {
                 let again = scenario::ticket(&mut self.world, Standing::Writer);
                 let request = again.expect("alice is an admin").request(&self.key(DAVE));
                 let frame = forgery::join(&self.space, &dave, &request);
-                // Only who is connected is heard.
-                self.world.start(DAVE);
+                self.world.corrupt(DAVE, self.space).expect("dave's disk opens");
                 self.link(ALICE, DAVE);
-                self.world.frame(ALICE, dave, frame);
-                self.world.run_for(SECOND);
-                self.world.crash(DAVE, Crash::Kill);
+                self.world.say(DAVE, ALICE, frame);
             }
             Action::Invite | Action::Admit => {
                 self.world.remove(ALICE, NINA);

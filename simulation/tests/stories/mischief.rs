@@ -9,16 +9,21 @@ use driftline_core::document::Label;
 use driftline_core::id::SpaceId;
 use driftline_core::identity::DeviceKey;
 use driftline_core::log::{ChainHead, EntryKind, Frontier, Link, Segment, SegmentBuilder, Tip};
-use driftline_core::roster::Role;
-use driftline_core::space::{Change, SpaceRecord, tag};
+use driftline_core::roster::{Act, Role, RosterEntry, Ticket};
+use driftline_core::space::{Change, SpaceRecord, roster_document, tag};
 use driftline_simulation::disk::Disk;
+use driftline_simulation::faults::Crash;
+use driftline_simulation::forgery::{self, Pen};
 use driftline_simulation::network::Pair;
+use driftline_simulation::scenario;
 use driftline_simulation::story::{NOTES, Net, Person, label};
 use driftline_simulation::trace::Mark;
 use driftline_storage::Record;
 
 const ALICE: (&str, Role) = ("alice", Role::Admin);
 const BOB: (&str, Role) = ("bob", Role::Writer);
+const CAROL: (&str, Role) = ("carol", Role::Writer);
+const DAVE: (&str, Role) = ("dave", Role::Admin);
 const RITA: (&str, Role) = ("rita", Role::Reader);
 
 /// The number of the message that carries entries.
@@ -150,6 +155,106 @@ fn a_copied_device_that_wrote_more_is_found_out() {
     assert_eq!(alice.reads(), "honey milk ");
 }
 
+/// Devices that held the one branch of a copied admin's acts never took in the other, so rosters differed for ever.
+#[test]
+fn a_copied_admin_acts_twice_and_both_count() {
+    let (net, [alice, bob, carol, dave]) = Net::of([ALICE, BOB, CAROL, DAVE]);
+    net.expects_mischief();
+    net.line(&[&dave, &alice, &carol]);
+    net.link(&alice, &bob);
+    assert!(dave.appoints(&bob, Role::Reader));
+    net.passes(2_000);
+    let twin = copy_of(&dave);
+    net.partition(&alice, &carol);
+    net.link(&carol, &twin);
+    // Each goes on where both were, and others go on from that.
+    assert!(dave.appoints(&bob, Role::Admin));
+    assert!(twin.appoints(&carol, Role::Admin));
+    net.passes(2_000);
+    assert!(carol.appoints(&alice, Role::Writer));
+    net.heal();
+    net.passes(5_000);
+    assert_eq!(net.found_forks(), 5, "everybody, the twin too");
+    for person in [&alice, &bob, &carol, &dave, &twin] {
+        assert_eq!(person.role_of(&alice), Some(Role::Writer));
+        assert_eq!(person.role_of(&bob), Some(Role::Admin));
+        assert_eq!(person.role_of(&carol), Some(Role::Admin));
+    }
+    // Nobody is punished for a folder that was copied: what the device does from now on counts as ever.
+    assert!(dave.appoints(&alice, Role::Admin));
+    net.passes(2_000);
+    assert_eq!(carol.role_of(&alice), Some(Role::Admin));
+    net.everyone_agrees();
+    for person in [&alice, &carol] {
+        person.crashes(Crash::WorstPowerCut);
+        person.restarts();
+    }
+    net.everyone_agrees();
+    assert_eq!(carol.role_of(&alice), Some(Role::Admin), "it is in the store");
+}
+
+#[test]
+fn a_member_who_shows_each_half_another_branch_divides_nobody() {
+    let (net, [alice, bob, carol]) = Net::of([ALICE, BOB, CAROL]);
+    net.expects_mischief();
+    let (space, key) = (space_of(&alice), key_of(&bob));
+    net.world(|world| world.corrupt(bob.who, space)).unwrap();
+    net.link(&bob, &alice);
+    net.link(&bob, &carol);
+    let [erin, frank, grace] =
+        [[21; 32], [22; 32], [23; 32]].map(|seed| DeviceKey::from_seed(&seed));
+    let seen = heads_of(&alice);
+    let lets_in = |whom: &DeviceKey| Act::Admit(Box::new(ticket_of(&alice).request(whom)));
+    let mut pen = Pen::new(roster_document(&space), key.id(), WallTime(1), [3; 16]);
+    let act = codec::encode(&RosterEntry { seen: seen.clone(), act: lets_in(&erin) });
+    let one = pen.aside(EntryKind::ROSTER, &act, &key).0;
+    let other = [lets_in(&frank), lets_in(&grace)].map(|act| pen.does(act, seen.clone(), &key));
+    shows(&bob, &alice, &[one]);
+    shows(&bob, &carol, &other);
+    net.passes(1_000);
+    assert_eq!(alice.role_by_key(&erin), Some(Role::Writer));
+    assert_eq!(alice.role_by_key(&frank), None);
+    assert_eq!(carol.role_by_key(&frank), Some(Role::Writer));
+    // What rests on one branch arrives also where the other is held.
+    let demoted = net.world(|world| world.appoint_device(alice.who, erin.id(), Role::Reader));
+    assert!(demoted);
+    net.link(&alice, &carol);
+    net.passes(5_000);
+    assert_eq!(net.found_forks(), 2);
+    for person in [&alice, &carol] {
+        assert_eq!(person.role_by_key(&erin), Some(Role::Reader));
+        assert_eq!(person.role_by_key(&frank), Some(Role::Writer));
+        assert_eq!(person.role_by_key(&grace), Some(Role::Writer));
+    }
+    net.everyone_agrees();
+}
+
+#[test]
+fn a_removed_admin_takes_nothing_back_by_forking() {
+    let (net, [alice, bob, carol, dave]) = Net::of([ALICE, BOB, CAROL, DAVE]);
+    net.expects_mischief();
+    net.link(&alice, &carol);
+    net.link(&alice, &bob);
+    net.link(&alice, &dave);
+    assert!(dave.appoints(&bob, Role::Reader));
+    net.passes(1_000);
+    let twin = copy_of(&dave);
+    assert!(dave.appoints(&bob, Role::Admin));
+    net.passes(1_000);
+    assert!(alice.removes(&dave));
+    net.passes(1_000);
+    // It pretends not to have heard of that, nor of what it did itself.
+    assert!(twin.removes(&bob));
+    net.link(&carol, &twin);
+    net.passes(5_000);
+    assert!(net.found_forks() > 0);
+    for person in [&alice, &bob, &carol] {
+        assert_eq!(person.role_of(&bob), Some(Role::Admin));
+        assert_eq!(person.role_of(&dave), None);
+    }
+    net.everyone_agrees();
+}
+
 #[test]
 fn a_stranger_gets_nothing() {
     let (net, [alice]) = Net::of([ALICE]);
@@ -170,6 +275,23 @@ fn a_stranger_gets_nothing() {
     net.passes(10_000);
     assert_eq!(stranger.reads(), "");
     assert_eq!(chains_at(&stranger), 0);
+}
+
+/// Shows somebody entries of the roster's log.
+fn shows(from: &Person, to: &Person, entries: &[Segment]) {
+    let space = space_of(to);
+    to.net.world(|world| {
+        let sender = world.devices[from.who].id();
+        world.frame(to.who, sender, forgery::introduce(&space, &sender, entries));
+    });
+}
+
+fn ticket_of(person: &Person) -> Ticket {
+    person.net.world(|world| scenario::ticket_from(world, person.who, Role::Writer)).unwrap()
+}
+
+fn heads_of(person: &Person) -> Frontier {
+    person.net.world(|world| world.devices[person.who].space().unwrap().roster().heads())
 }
 
 /// A second device with the first one's key and a copy of its disk.

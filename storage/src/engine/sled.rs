@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Batch, Engine, EngineError, Pairs};
+use super::{Batch, Engine, EngineError, Pairs, Place};
 
 /// How much of the database sled keeps in memory, in bytes.
 const CACHE_BYTES: u64 = 32 << 20;
@@ -95,6 +95,14 @@ impl Engine for SledEngine {
             Ok((key.to_vec(), value.to_vec()))
         });
         Box::new(pairs)
+    }
+
+    /// That of the `db` file: sled makes it once, and writes into it ever after.
+    fn place(&self) -> Result<Option<Place>, EngineError> {
+        let metadata = self.file.metadata();
+        let metadata = metadata
+            .map_err(|source| EngineError::Io { action: "look at the database file", source })?;
+        Ok(Place::of(&metadata))
     }
 }
 

@@ -14,7 +14,7 @@ use driftline_core::space::{Position, SpaceRecord, roster_document};
 use super::{Standing, Store, StoreError};
 use crate::engine::Engine;
 use crate::key::{Kind, RowKey};
-use crate::life::LifeRow;
+use crate::life::{Life, LifeRow};
 
 pub use finding::{Fault, Finding};
 use reading::Reading;
@@ -278,7 +278,7 @@ impl<E: Engine> Store<E> {
             Ok(()) | Err(StoreError::Damaged { .. }) => {}
             Err(error) => return Err(error),
         }
-        let nobody = LifeRow { incarnation: [0; 16], boot: None, closed: false };
+        let nobody = LifeRow::begin(Life { boot: None, fresh: [0; 16] }, None);
         let life = LifeRow::read(&engine).ok().flatten().unwrap_or(nobody);
         let standing = std::sync::RwLock::new(Standing::ReadOnly);
         Ok(Self { engine, life, proven: false, standing })

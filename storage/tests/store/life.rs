@@ -54,6 +54,48 @@ fn the_mark_of_a_clean_end_counts_once() {
     assert!(!open(folder.path(), Some("tuesday"), 3).ends_proven());
 }
 
+/// Whether a store is proven in a folder to which another was brought, closed or not, in the same run of the machine.
+fn proven_after(closed: bool, brings: impl Fn(&Path, &Path)) -> bool {
+    let parent = tempfile::tempdir().unwrap();
+    let [here, there] = ["here", "there"].map(|name| parent.path().join(name));
+    let store = open(&here, Some("monday"), 1);
+    if closed {
+        store.close().unwrap();
+    }
+    drop(store);
+    // Sled's own lock is freed a little later.
+    drop(SledEngine::open(&here).unwrap());
+    brings(&here, &there);
+    let proven = open(&there, Some("monday"), 2).ends_proven();
+    // Whichever it was, it is at home there now.
+    assert!(open(&there, Some("monday"), 3).ends_proven());
+    proven
+}
+
+/// A copy of a closed store, or one made in the same run of the machine, was taken for the store itself: it wrote on
+/// where the original had gone on, and gave out numbers again that peers had followed.
+#[cfg(unix)]
+#[test]
+fn a_copy_is_told_from_the_store_itself_and_a_renamed_store_is_the_same() {
+    let copies = |from: &Path, to: &Path| {
+        let done = std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+        assert!(done.success());
+    };
+    let moves = |from: &Path, to: &Path| std::fs::rename(from, to).unwrap();
+    let restores = |from: &Path, to: &Path| {
+        let backup = to.with_file_name("backup");
+        copies(from, &backup);
+        // The number of the file that is gone may be given to the next one.
+        std::fs::remove_dir_all(from).unwrap();
+        copies(&backup, to);
+    };
+    for closed in [true, false] {
+        assert!(!proven_after(closed, copies));
+        assert!(!proven_after(closed, restores));
+        assert!(proven_after(closed, moves));
+    }
+}
+
 #[test]
 fn an_own_chain_from_before_a_loss_stays_retired() {
     let folder = tempfile::tempdir().unwrap();

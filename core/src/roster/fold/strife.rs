@@ -23,7 +23,11 @@ impl Court<'_> {
         match self.deeds[at].act {
             Act::Remove { .. } => true,
             Act::Appoint { role, .. } => role != Role::Admin,
-            Act::Admit(_) | Act::Close { .. } | Act::Delete { .. } | Act::Restore { .. } => false,
+            Act::Admit(_)
+            | Act::Close { .. }
+            | Act::Delete { .. }
+            | Act::Restore { .. }
+            | Act::Quote(_) => false,
         }
     }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quickcheck::{Arbitrary, Gen, quickcheck};
 use rand_chacha::ChaCha8Rng;
@@ -10,14 +10,17 @@ use crate::codec;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, Hash};
 use crate::identity::DeviceKey;
-use crate::log::{ChainHead, EntryKind, Frontier, Point, Segment, SegmentBuilder};
-use crate::roster::{Act, Genesis, Invitation, JoinRequest, Rank, Reach, Role, Roster, Ticket};
+use crate::log::{ChainHead, EntryKind, Frontier, Point, Segment, SegmentBuilder, Tip};
+use crate::roster::{
+    Act, Genesis, Invitation, JoinRequest, Quote, Rank, Reach, Role, Roster, Ticket,
+};
 
 /// Somebody with a roster and a chain of their own in its log.
 struct Person {
     key: DeviceKey,
     roster: Roster,
-    chain: Option<SegmentBuilder>,
+    /// Their chain's head, and where it ends.
+    chain: Option<(ChainHead, Tip)>,
     written: Vec<Segment>,
     time: u64,
 }
@@ -48,14 +51,30 @@ impl Person {
         let opened = WallTime(self.time);
         let head =
             ChainHead { document, device: self.id(), previous: None, opened, nonce: [0; 16] };
-        let builder = self.chain.get_or_insert_with(|| SegmentBuilder::opening(head));
+        let (head, mut builder) = match self.chain.take() {
+            Some((head, end)) => (head.clone(), SegmentBuilder::behind(head.id(), end)),
+            None => (head.clone(), SegmentBuilder::opening(head)),
+        };
         builder.push(EntryKind::ROSTER, &codec::encode(&entry), opened);
-        let tip = builder.tip();
-        let chain = self.chain.take().map(|builder| builder.seal(&self.key));
-        let segment = chain.expect("it was begun just now");
-        self.chain = Some(SegmentBuilder::behind(segment.chain, tip));
+        self.chain = Some((head, builder.tip()));
+        let segment = builder.seal(&self.key);
         self.roster.take([(self.id(), &segment)]);
         self.written.push(segment);
+    }
+
+    /// Somebody with the same key, who knows the same, and goes on in the same chain.
+    fn twin(&self) -> Self {
+        let (key, roster) = (DeviceKey::from_seed(&self.key.seed()), self.roster.clone());
+        Self { key, roster, chain: self.chain.clone(), written: Vec::new(), time: self.time }
+    }
+
+    /// Shows what somebody wrote, as whoever holds it does when they hear of a fork.
+    fn quotes(&mut self, other: &Self) {
+        let Some((head, _)) = &other.chain else { return };
+        for segment in &other.written {
+            let (head, segment) = (head.clone(), segment.clone());
+            self.does(Act::Quote(Box::new(Quote { head, segment })));
+        }
     }
 
     fn ticket(&self, role: Role) -> Ticket {
@@ -302,6 +321,73 @@ fn a_closed_ticket_lets_in_nobody_more() {
     assert_eq!(alice.role_of(&frank), None);
 }
 
+/// Whoever held the one branch never took in the other, nor what others did who had seen that: rosters differed for ever.
+#[test]
+fn a_forked_chain_counts_with_all_its_branches_whichever_came_first() {
+    let [mut alice, mut bob, mut carol, mut dave] = four();
+    let [erin, frank] = [4, 5].map(Person::new);
+    let mut twin = bob.twin();
+    bob.lets_in(&erin, Role::Writer);
+    twin.lets_in(&frank, Role::Writer);
+    alice.hears(&[&bob]);
+    carol.hears(&[&twin]);
+    // Each rests on what the other has not.
+    alice.appoints(erin.id(), Role::Reader);
+    carol.appoints(frank.id(), Role::Admin);
+    meet(&mut [&mut bob]);
+    alice.hears(&[&carol]);
+    carol.hears(&[&alice]);
+    assert_ne!(alice.roster.outcome(), carol.roster.outcome());
+    dave.quotes(&bob);
+    dave.quotes(&twin);
+    meet(&mut [&mut alice, &mut carol, &mut dave, &mut twin, &mut bob]);
+    assert_eq!(carol.role_of(&erin), Some(Role::Reader));
+    assert_eq!(alice.role_of(&frank), Some(Role::Admin));
+    assert_eq!(alice.role_of(&bob), Some(Role::Admin), "it may be a copied folder");
+    // Who knows of both branches can say so.
+    carol.removes(bob.id());
+    carol.lets_in(&bob, Role::Writer);
+    meet(&mut [&mut alice, &mut carol]);
+    assert_eq!(alice.role_of(&bob), Some(Role::Writer));
+    assert_eq!(
+        (alice.role_of(&erin), alice.role_of(&frank)),
+        (Some(Role::Reader), Some(Role::Admin))
+    );
+}
+
+#[test]
+fn a_removed_admin_undoes_nothing_by_forking() {
+    // Had the chain been cut where it was forked, whoever was removed could have taken back all that they ever did.
+    let [mut alice, mut bob, _, mut dave] = four();
+    let erin = Person::new(4);
+    let mut twin = bob.twin();
+    bob.lets_in(&erin, Role::Writer);
+    alice.hears(&[&bob]);
+    alice.removes(bob.id());
+    twin.removes(dave.id());
+    dave.quotes(&bob);
+    dave.quotes(&twin);
+    meet(&mut [&mut alice, &mut dave]);
+    assert_eq!(alice.role_of(&erin), Some(Role::Writer));
+    assert_eq!(alice.role_of(&dave), Some(Role::Writer));
+    assert_eq!(alice.role_of(&bob), None);
+}
+
+#[test]
+fn nobody_quotes_what_somebody_else_did_not_write() {
+    let [mut alice, mut bob, carol, _] = four();
+    let mut mallory = Person::new(6);
+    let mut twin = alice.twin();
+    alice.removes(carol.id());
+    twin.key = key(6);
+    twin.removes(bob.id());
+    mallory.quotes(&twin);
+    meet(&mut [&mut alice, &mut bob]);
+    bob.hears(&[&mallory]);
+    assert!(!bob.roster.is_forked(&alice.written[0].chain));
+    assert_eq!(bob.role_of(&bob), Some(Role::Admin));
+}
+
 #[test]
 fn of_two_appointments_at_once_the_lower_stands() {
     let [mut alice, mut bob, mut carol, mut dave] = four();
@@ -384,26 +470,34 @@ impl Arbitrary for Step {
     fn arbitrary(g: &mut Gen) -> Self {
         let mut below = |n: u8| u8::arbitrary(g) % n;
         let roles = [Role::Reader, Role::Writer, Role::Anchor, Role::Admin];
-        let (who, hears, whom, what) = (below(5), below(32), below(5), below(10));
+        let (who, hears, whom, what) = (below(8), below(255), below(5), below(11));
         Self { who, hears, whom, what, role: roles[usize::from(below(4))] }
     }
 }
 
-/// Lets things happen, among people of whom some are admins.
+/// Lets things happen, among people of whom some are admins. Some have their devices copied, and act twice from one point.
 fn played(steps: &[Step]) -> Vec<(DeviceId, Segment)> {
     let [alice, bob, carol, dave] = four();
-    let mut people = [alice, bob, carol, dave, Person::new(4)];
+    let mut people = vec![alice, bob, carol, dave, Person::new(4)];
+    let mut copied = BTreeSet::new();
     let mut tickets: Vec<Ticket> = Vec::new();
     for step in steps {
-        for other in (0..people.len()).filter(|other| step.hears & (1 << other) != 0) {
+        let at = usize::from(step.who) % people.len();
+        for other in (0..people.len()).filter(|other| step.hears & (1 << (other % 8)) != 0) {
             let heard: Vec<_> = people[other].written.clone();
             let id = people[other].id();
-            let who = &mut people[usize::from(step.who)].roster;
+            let who = &mut people[at].roster;
             who.take(heard.iter().map(|segment| (id, segment)));
         }
         let whom = people[usize::from(step.whom)].id();
         let whose = key(step.whom);
-        let who = &mut people[usize::from(step.who)];
+        if step.what == 10 {
+            copied.insert(people[at].id());
+            let twin = people[at].twin();
+            people.push(twin);
+            continue;
+        }
+        let who = &mut people[at];
         who.time += 1;
         match step.what {
             0 | 1 => who.removes(whom),
@@ -422,6 +516,10 @@ fn played(steps: &[Step]) -> Vec<(DeviceId, Segment)> {
             }
         }
     }
+    // Whoever holds something of a forked chain shows it.
+    let mut witness = Person::new(9);
+    people.iter().filter(|it| copied.contains(&it.id())).for_each(|it| witness.quotes(it));
+    people.push(witness);
     let of = |person: &Person| -> Vec<_> {
         person.written.iter().map(|segment| (person.id(), segment.clone())).collect()
     };
@@ -444,18 +542,25 @@ quickcheck! {
     fn any_arrival_order_gives_the_same_outcome(steps: Vec<Step>, order: Vec<u8>) -> bool {
         let steps = &steps[..steps.len().min(14)];
         let log = played(steps);
-        // Chains arrive in their own order, interleaved as `order` says.
-        let mut chains: BTreeMap<DeviceId, Vec<&(DeviceId, Segment)>> = BTreeMap::new();
-        log.iter().rev().for_each(|entry| chains.entry(entry.0).or_default().push(entry));
+        // Chains arrive in their own order, and each branch in its own, interleaved as `order` says.
+        let mut chains: BTreeMap<usize, Vec<&(DeviceId, Segment)>> = BTreeMap::new();
+        let follows = |(_, next): &(DeviceId, Segment), (_, last): &(DeviceId, Segment)| {
+            next.chain == last.chain && next.before().number == last.last()
+        };
+        let mut branch = 0;
+        for (at, entry) in log.iter().enumerate() {
+            branch += usize::from(at > 0 && !follows(entry, &log[at - 1]));
+            chains.entry(branch).or_default().insert(0, entry);
+        }
         let mut shuffled = Vec::new();
         let mut order = order.into_iter().cycle();
         while !chains.is_empty() {
             let pick = usize::from(order.next().unwrap_or(0)) % chains.len();
-            let device = *chains.keys().nth(pick).unwrap();
-            let chain = chains.get_mut(&device).unwrap();
+            let branch = *chains.keys().nth(pick).unwrap();
+            let chain = chains.get_mut(&branch).unwrap();
             shuffled.extend(chain.pop());
             if chain.is_empty() {
-                chains.remove(&device);
+                chains.remove(&branch);
             }
         }
         folded(&log).outcome() == folded(shuffled).outcome()
@@ -483,7 +588,10 @@ quickcheck! {
         let hash = judge.roster.heads().get(&last.chain).map(|point| point.hash);
         let Some(hash) = hash else { return true };
         let tip = crate::log::Tip { number: entries, hash, time: WallTime(judge.time) };
-        judge.chain = Some(SegmentBuilder::behind(last.chain, tip));
+        let Some(head) = own[0].1.head().filter(|_| !judge.roster.is_forked(&last.chain)) else {
+            return true;
+        };
+        judge.chain = Some((head.clone(), tip));
         let whom = key(whom % 5).id();
         if whom == judge.id() || judge.roster.member(&judge.id()).map(|m| m.role) != Some(Role::Admin) {
             return true;
