@@ -25,7 +25,9 @@ impl World {
     pub fn appoint(&mut self, who: Who, whom: Who, role: Role) -> bool {
         let device = self.devices[whom].id();
         let done = self.govern(who, |space, now, dice, effects| {
-            space.appoint(device, (role, None), now, dice.rng(), effects).is_ok()
+            let member = space.roster().member(&device);
+            let rank = member.and_then(|member| member.rank.clone());
+            space.appoint(device, (role, rank), now, dice.rng(), effects).is_ok()
         });
         if done {
             let note = format_args!("makes device {whom} a {}", role.name());

@@ -58,8 +58,8 @@ pub fn found(world: &mut World, names: &[(&str, Role)]) -> Vec<Who> {
     let genesis = Genesis::new("kitchen", &admin, now.wall, world.dice.rng());
     let mut effects = Vec::new();
     let mut space = Space::found(genesis, admin.clone(), [0; 16], &mut effects);
-    for (place, (_, role)) in places.iter().zip(names).skip(1) {
-        let ticket = issue(&space, &admin, *role, now.wall, world.dice.rng());
+    for (place, (name, role)) in places.iter().zip(names).skip(1) {
+        let ticket = issue(&space, &admin, (*role, rank_of(name)), now.wall, world.dice.rng());
         let request = ticket.request(&world.devices[*place].key);
         let admitted = space.admit(request, now, world.dice.rng(), &mut effects);
         admitted.expect("who began the space may let others in");
@@ -76,9 +76,25 @@ pub fn found(world: &mut World, names: &[(&str, Role)]) -> Vec<Who> {
     places
 }
 
-fn issue(space: &Space, admin: &DeviceKey, role: Role, now: WallTime, rng: &mut dyn Rng) -> Ticket {
+/// The rank of whoever is called that.
+pub(crate) fn rank_of(name: &str) -> Option<&'static str> {
+    match name {
+        "bob" => Some("till"),
+        "carol" => Some("cart"),
+        _ => None,
+    }
+}
+
+fn issue(
+    space: &Space,
+    admin: &DeviceKey,
+    (role, rank): (Role, Option<&str>),
+    now: WallTime,
+    rng: &mut dyn Rng,
+) -> Ticket {
+    let rank = rank.and_then(|word| word.parse().ok());
     let seen = space.roster().heads();
-    let invitation = Invitation { role, rank: None, expires: now + TERM, seen };
+    let invitation = Invitation { role, rank, expires: now + TERM, seen };
     Ticket::issue(space.id(), admin, invitation, Vec::new(), rng)
 }
 
@@ -106,7 +122,7 @@ pub fn ticket(world: &mut World, role: Role) -> Option<Ticket> {
 pub fn ticket_from(world: &mut World, who: Who, role: Role) -> Option<Ticket> {
     let admin = &world.devices[who];
     let now = admin.clock.read(world.now).wall;
-    Some(issue(admin.space()?, &admin.key, role, now, world.dice.rng()))
+    Some(issue(admin.space()?, &admin.key, (role, None), now, world.dice.rng()))
 }
 
 /// Two to five devices, in a line, a star or a mesh.

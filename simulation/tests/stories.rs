@@ -2,7 +2,9 @@
 
 #[cfg(test)]
 mod stories {
+    mod commands;
     mod everyday;
+    mod handing_over;
     mod histories;
     mod members;
     mod mischief;

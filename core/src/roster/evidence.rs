@@ -126,6 +126,13 @@ impl Evidence {
         Some(past)
     }
 
+    /// A time that is later than all of that.
+    pub(super) fn after(&self, at: WallTime, past: &Past) -> WallTime {
+        let known = |deed: &&Deed| past.get(&deed.chain).is_some_and(|upto| deed.number <= *upto);
+        let latest = self.deeds.iter().filter(known).map(|deed| deed.since).max();
+        latest.map_or(at, |latest| at.max(WallTime(latest.0.saturating_add(1))))
+    }
+
     /// The whole log, for somebody who has none of it: whoever vouches for others comes before them.
     pub(super) fn segments(&self) -> Vec<Segment> {
         let first = |id: &ChainId| self.deeds.iter().position(|deed| deed.chain == *id);
@@ -149,11 +156,13 @@ impl Evidence {
             Some(Ok(RosterEntry { seen, act })) => {
                 join(&mut past, &self.past_of(&seen)?);
                 let (author, at) = (chain.author, end.time);
+                let since = self.after(at, &past);
                 self.is_sound(&act).then(|| Deed {
                     chain: id,
                     number,
                     author,
                     at,
+                    since,
                     past: Arc::new(past.clone()),
                     act,
                 })

@@ -26,7 +26,7 @@ pub struct Member {
     pub role: Role,
     /// Where they stand in `rank` policies.
     pub rank: Option<Rank>,
-    /// Since when they have been this, by the clock of whoever said so.
+    /// Since when they have been this, by the clock of whoever said so; later than all that was known to that one.
     pub since: WallTime,
 }
 
@@ -46,6 +46,8 @@ pub(super) struct Deed {
     pub(super) number: u64,
     pub(super) author: DeviceId,
     pub(super) at: WallTime,
+    /// The same, but later than all that its author knew of, whatever their clocks said.
+    pub(super) since: WallTime,
     /// All that its author knew, without the deed itself.
     pub(super) past: Arc<Past>,
     pub(super) act: Act,
@@ -58,6 +60,8 @@ pub(super) struct Outcome {
     pub(super) former: BTreeMap<DeviceId, Former>,
     /// Where chains of those end who were removed, or may not write any more.
     pub(super) cuts: BTreeMap<ChainId, Point>,
+    /// The same, of those who were trusted with deciding.
+    pub(super) last_words: BTreeMap<ChainId, Point>,
     /// Who was cut off like that, or let in and does not count.
     pub(super) cut_off: BTreeSet<DeviceId>,
     /// Who is or was an admin or an anchor.
@@ -254,7 +258,7 @@ impl<'a> Court<'a> {
             Act::Admit(request) => {
                 let invitation = request.certificate().invitation();
                 let (role, rank) = (invitation.role, invitation.rank.clone());
-                Some(Member { role, rank, since: deed.at })
+                Some(Member { role, rank, since: deed.since })
             }
             _ => None,
         });
@@ -274,7 +278,7 @@ impl<'a> Court<'a> {
         let last = |deed: &&&Deed| !appointments().any(|later| deed.is_known_to(later));
         let last = appointments().filter(last).filter_map(|deed| match &deed.act {
             Act::Appoint { role, rank, .. } => {
-                Some(Member { role: *role, rank: rank.clone(), since: deed.at })
+                Some(Member { role: *role, rank: rank.clone(), since: deed.since })
             }
             _ => None,
         });
@@ -304,14 +308,13 @@ impl<'a> Court<'a> {
         outcome.deleted = documents::deleted(self.counting());
         outcome.trusted.insert(self.genesis.creator());
         outcome.trusted.extend(self.counting().filter_map(trusts));
-        for (device, cuts) in self.counting().filter_map(cuts) {
-            outcome.cut_off.insert(device);
-            // Whoever removed them with more in view lets more count.
-            for (chain, point) in cuts.iter() {
-                let held = outcome.cuts.entry(*chain).or_insert(*point);
-                if held.number < point.number {
-                    *held = *point;
-                }
+        for (device, writes, cuts) in self.counting().filter_map(cuts) {
+            if !writes {
+                outcome.cut_off.insert(device);
+            }
+            cut(&mut outcome.cuts, cuts);
+            if outcome.trusted.contains(&device) {
+                cut(&mut outcome.last_words, cuts);
             }
         }
         outcome
@@ -331,12 +334,22 @@ impl<'a> Court<'a> {
     }
 }
 
-/// Where a deed ends its subject's chains.
-fn cuts(deed: &Deed) -> Option<(DeviceId, &Frontier)> {
+/// Where a deed ends its subject's chains, and whether they may go on with others.
+fn cuts(deed: &Deed) -> Option<(DeviceId, bool, &Frontier)> {
     match &deed.act {
-        Act::Remove { device, cuts } => Some((*device, cuts)),
-        Act::Appoint { device, role, cuts, .. } if !role.writes() => Some((*device, cuts)),
+        Act::Remove { device, cuts } => Some((*device, false, cuts)),
+        Act::Appoint { device, role, cuts, .. } => Some((*device, role.writes(), cuts)),
         _ => None,
+    }
+}
+
+/// Ends chains. Whoever ended one with more in view lets more count.
+fn cut(ends: &mut BTreeMap<ChainId, Point>, cuts: &Frontier) {
+    for (chain, point) in cuts.iter() {
+        let held = ends.entry(*chain).or_insert(*point);
+        if held.number < point.number {
+            *held = *point;
+        }
     }
 }
 

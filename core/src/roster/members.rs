@@ -78,6 +78,11 @@ impl Roster {
         }
     }
 
+    /// Where the chains end of those who may have decided, and were removed or do so no more.
+    pub fn last_words(&self) -> impl Iterator<Item = (&ChainId, &Point)> {
+        self.outcome.last_words.iter()
+    }
+
     /// Whether anybody was cut off: removed, or given a role that does not write.
     pub fn has_cuts(&self) -> bool {
         !self.outcome.cut_off.is_empty()
@@ -188,7 +193,8 @@ impl Roster {
         let past = self.evidence.past_of(&self.heads()).unwrap_or_default();
         // Nobody can have this chain: its number comes behind every other.
         let (chain, number) = (ChainId([0; 32]), u64::MAX);
-        let deed = Deed { chain, number, author, at, past: past.into(), act };
+        let since = self.evidence.after(at, &past);
+        let deed = Deed { chain, number, author, at, since, past: past.into(), act };
         let deeds: Vec<_> = self.evidence.deeds().iter().cloned().chain([deed]).collect();
         fold(&self.genesis, &deeds, &|seen| self.evidence.past_of(seen))
     }
