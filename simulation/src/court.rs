@@ -149,7 +149,8 @@ impl World {
                 (segment.first()..).zip(segment.entries().map_while(Result::ok))
             {
                 let command = CommandId { chain: segment.chain, number };
-                protocol.note((command, author), entry.kind, entry.payload, reach);
+                let rights = (reach, space.decider());
+                protocol.note((command, author), entry.kind, entry.payload, rights);
             }
         }
         protocol
@@ -167,12 +168,12 @@ impl Protocol {
         (command, author): (CommandId, DeviceId),
         kind: EntryKind,
         payload: &[u8],
-        reach: Reach,
+        (reach, decider): (Reach, Option<DeviceId>),
     ) {
+        // What somebody decided counts while they decide, and afterwards as far as was said when they handed over.
         let counts = match reach {
-            Reach::Whole => true,
             Reach::Upto(cut) => command.number <= cut.number,
-            Reach::Nothing => false,
+            Reach::Whole | Reach::Nothing => decider == Some(author),
         };
         match kind {
             EntryKind::CALL => {

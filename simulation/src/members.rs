@@ -15,6 +15,7 @@ impl World {
         let done = self.govern(who, |space, now, dice, effects| {
             space.remove(device, now, dice.rng(), effects).is_ok()
         });
+        self.handed_over |= done && self.is_anchor(whom);
         if done {
             self.trace.note(self.now, who, Kind::App, format_args!("removes device {whom}"));
         }
@@ -29,6 +30,7 @@ impl World {
             let rank = member.and_then(|member| member.rank.clone());
             space.appoint(device, (role, rank), now, dice.rng(), effects).is_ok()
         });
+        self.handed_over |= done && self.is_anchor(whom);
         if done {
             let note = format_args!("makes device {whom} a {}", role.name());
             self.trace.note(self.now, who, Kind::App, note);
@@ -42,6 +44,11 @@ impl World {
             space.petition(ticket, now, dice.rng(), effects);
             true
         });
+    }
+
+    /// Whether somebody began as an anchor.
+    pub(crate) fn is_anchor(&self, who: Who) -> bool {
+        matches!(self.devices[who].name.as_str(), "anchor" | "second")
     }
 
     fn govern(

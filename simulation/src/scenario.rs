@@ -16,6 +16,7 @@ use crate::clock::{MILLISECOND, SECOND};
 use crate::disk::Disk;
 use crate::faults::Crash;
 use crate::network::{Pair, Quality, Who};
+use crate::seats::{Book, Build, Clear, Column, Greet, Poison, Raise, Set, Settle, Visit};
 use crate::world::World;
 
 /// How long tickets last: longer than any clock is off.
@@ -127,13 +128,17 @@ pub fn ticket_from(world: &mut World, who: Who, role: Role) -> Option<Ticket> {
 
 /// Two to five devices, in a line, a star or a mesh.
 fn settle_in(world: &mut World) {
-    let all = [
+    world.commanding = world.dice.chance(0.35);
+    let mut all = [
         ("alice", Role::Admin),
         ("anchor", Role::Anchor),
         ("bob", Role::Writer),
         ("carol", Role::Writer),
         ("dave", Role::Reader),
     ];
+    if world.commanding && world.dice.chance(0.5) {
+        all[3] = ("second", Role::Anchor);
+    }
     let count = 2 + world.dice.below(4);
     let late = count > 2 && world.dice.chance(0.3);
     let members = if late { count - 1 } else { count };
@@ -177,7 +182,8 @@ fn live(world: &mut World) {
         let pause = *world.dice.pick(&[2 * MILLISECOND, 50 * MILLISECOND, 600 * MILLISECOND]);
         let pause = world.dice.between(1..pause);
         world.run_for(pause);
-        if world.dice.chance(trouble / 20.0) {
+        // An anchor whose disk is an older one again decides anew what others have heard of already.
+        if !world.commanding && world.dice.chance(trouble / 20.0) {
             back_up_or_restore(world, &mut backup);
         } else if world.dice.chance(trouble) {
             fault(world);
@@ -185,6 +191,8 @@ fn live(world: &mut World) {
             govern(world);
         } else if world.villain.is_some() && world.dice.chance(0.15) {
             world.attack();
+        } else if world.commanding && world.dice.chance(0.4) {
+            ask(world);
         } else {
             act(world);
         }
@@ -220,12 +228,47 @@ fn act(world: &mut World) {
     }
 }
 
+/// Somebody gives a command, or takes one back.
+fn ask(world: &mut World) {
+    let who = world.dice.below(world.devices.len());
+    if world.dice.chance(0.05) {
+        let me = world.devices[who].id();
+        let outbox = world.devices[who].space().map(|space| space.ledger().outbox());
+        let own = outbox.into_iter().flatten().filter(|entry| entry.author == me);
+        let own: Vec<_> = own.map(|entry| entry.command).collect();
+        if !own.is_empty() {
+            let command = *world.dice.pick(&own);
+            world.cancel(who, &command);
+        }
+        return;
+    }
+    let seat = world.dice.between(1..4) as u32;
+    let column = *world.dice.pick(&Column::ALL);
+    let to = *world.dice.pick(&[1, 2, 3, 5, 7, 8, 13]);
+    let given = match world.dice.below(16) {
+        0 | 1 => world.submit(who, &Raise { seat, column }),
+        2 => world.submit(who, &Visit { seat, times: to }),
+        3 => world.submit(who, &Greet { seat, guest: to, comes: to != 3 }),
+        4 => world.submit(who, &Build { seat }),
+        5 => world.submit(who, &Clear { seat }),
+        6 => world.submit(who, &Settle { seat, column }),
+        7 | 8 => world.submit(who, &Book { seat, guest: to }),
+        9 => world.submit(who, &Poison { panics: to > 3 }),
+        _ => world.submit(who, &Set { seat, column, to }),
+    };
+    // What nothing would come of is not given, and that is fine.
+    drop(given);
+}
+
 /// Somebody changes the roster, or tries to. One admin stays, as somebody has to mend.
 fn govern(world: &mut World) {
     let (who, whom) =
         (world.dice.below(world.devices.len()), world.dice.below(world.devices.len()));
+    // Whoever is let in again has no rank, and whoever tells the rules anew knows ranks by name.
+    let ranked = world.commanding && rank_of(&world.devices[whom].name).is_some();
     match world.dice.below(3) {
         _ if whom == 0 => {}
+        0 | 2 if ranked => {}
         0 => _ = world.remove(who, whom),
         1 => {
             // Whoever breaks the rules and is an admin may do what they like.

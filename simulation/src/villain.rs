@@ -49,7 +49,11 @@ impl World {
         let Some(space) = self.devices[0].space().map(driftline_core::space::Space::id) else {
             return Vec::new();
         };
-        let (who, pairs) = if self.dice.chance(0.3) {
+        // Anchors are trusted with deciding.
+        let members = 1..self.devices.len();
+        let members: Vec<_> =
+            members.filter(|who| !self.commanding || !self.is_anchor(*who)).collect();
+        let (who, pairs) = if self.dice.chance(0.3) || members.is_empty() {
             let near = self.dice.below(self.devices.len());
             let who = self.add("mallory", Disk::default(), None);
             if let Err(error) = self.corrupt(who, space) {
@@ -57,7 +61,7 @@ impl World {
             }
             (who, vec![Pair::of(near, who)])
         } else {
-            (1 + self.dice.below(self.devices.len() - 1), Vec::new())
+            (*self.dice.pick(&members), Vec::new())
         };
         self.devices[who].hostile = true;
         let (pens, heard, may_have_written) = (BTreeMap::new(), Vec::new(), false);

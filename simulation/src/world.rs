@@ -39,6 +39,8 @@ pub struct World {
     /// Whether somebody was removed, or given another role. Whoever hears of that later than of what was cut off by it
     /// sees entries under no signature, parts with whoever sent them, and is told in the right order next time.
     pub governed: bool,
+    /// Whether people also ask for what has to be decided.
+    pub commanding: bool,
     /// Whether somebody who decided may have gone on after they were removed: what they showed then is void.
     pub handed_over: bool,
     /// Whoever breaks the rules at random, and with what.
@@ -83,6 +85,7 @@ impl World {
             wrongs: Vec::new(),
             mischief: false,
             governed: false,
+            commanding: false,
             handed_over: false,
             villain: None,
             honest_frames: 0,

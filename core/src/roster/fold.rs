@@ -60,12 +60,14 @@ pub(super) struct Outcome {
     pub(super) former: BTreeMap<DeviceId, Former>,
     /// Where chains of those end who were removed, or may not write any more.
     pub(super) cuts: BTreeMap<ChainId, Point>,
-    /// The same, of those who were trusted with deciding.
+    /// The same, of those who were anchors.
     pub(super) last_words: BTreeMap<ChainId, Point>,
     /// Who was cut off like that, or let in and does not count.
     pub(super) cut_off: BTreeSet<DeviceId>,
     /// Who is or was an admin or an anchor.
     pub(super) trusted: BTreeSet<DeviceId>,
+    /// Who is or was an anchor.
+    pub(super) anchors: BTreeSet<DeviceId>,
     /// The anchor of longest standing, or where there is none, the admin.
     pub(super) mender: Option<DeviceId>,
     /// Documents that are deleted.
@@ -307,13 +309,17 @@ impl<'a> Court<'a> {
         outcome.mender = longest(Role::Anchor).or_else(|| longest(Role::Admin));
         outcome.deleted = documents::deleted(self.counting());
         outcome.trusted.insert(self.genesis.creator());
-        outcome.trusted.extend(self.counting().filter_map(trusts));
+        let named = self.counting().filter_map(names);
+        for (device, role) in named.filter(|(_, role)| matches!(role, Role::Anchor | Role::Admin)) {
+            outcome.trusted.insert(device);
+            outcome.anchors.extend((role == Role::Anchor).then_some(device));
+        }
         for (device, writes, cuts) in self.counting().filter_map(cuts) {
             if !writes {
                 outcome.cut_off.insert(device);
             }
             cut(&mut outcome.cuts, cuts);
-            if outcome.trusted.contains(&device) {
+            if outcome.anchors.contains(&device) {
                 cut(&mut outcome.last_words, cuts);
             }
         }
@@ -353,12 +359,11 @@ fn cut(ends: &mut BTreeMap<ChainId, Point>, cuts: &Frontier) {
     }
 }
 
-/// Whom a deed makes an admin or an anchor.
-fn trusts(deed: &Deed) -> Option<DeviceId> {
-    let (device, role) = match &deed.act {
+/// Whom a deed gives which role.
+fn names(deed: &Deed) -> Option<(DeviceId, Role)> {
+    Some(match &deed.act {
         Act::Admit(request) => (request.device(), request.certificate().invitation().role),
         Act::Appoint { device, role, .. } => (*device, *role),
         _ => return None,
-    };
-    matches!(role, Role::Anchor | Role::Admin).then_some(device)
+    })
 }

@@ -78,7 +78,12 @@ impl Roster {
         }
     }
 
-    /// Where the chains end of those who may have decided, and were removed or do so no more.
+    /// Whether a device is an anchor, or was one.
+    pub fn was_anchor(&self, device: &DeviceId) -> bool {
+        self.outcome.anchors.contains(device)
+    }
+
+    /// Where the chains end of those who were anchors, and were removed or given another role.
     pub fn last_words(&self) -> impl Iterator<Item = (&ChainId, &Point)> {
         self.outcome.last_words.iter()
     }

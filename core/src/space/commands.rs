@@ -155,7 +155,7 @@ impl Space {
 
     /// Takes in what entries of the ledger say that count and are of one of these kinds.
     fn take_ledger(&mut self, author: DeviceId, segment: &Segment, kinds: &[EntryKind]) {
-        let decides = self.roster.may_mend(&author);
+        let decides = self.decisions_count(&author, &segment.chain);
         let rank = self.roster.member(&author).and_then(|member| member.rank.clone());
         let end = self.counting_end(&author, &segment.chain);
         let entries = entries_of(segment).take_while(|(command, ..)| command.number <= end);
@@ -257,7 +257,7 @@ impl Space {
             }
             EntryKind::CANCEL => is::<u64>(payload, |number| *number < command.number),
             EntryKind::DECISION => {
-                self.roster.may_mend(author) && is::<Decision>(payload, |_| true)
+                self.roster.was_anchor(author) && is::<Decision>(payload, |_| true)
             }
             _ => false,
         })

@@ -65,9 +65,18 @@ impl Space {
     pub(super) fn counted(&self, chain: &ChainId) -> Option<Counted> {
         let held = self.chain(&self.ledger_document, chain)?;
         let upto = self.counting_end(&held.author, chain).min(held.tip.number);
-        let decides = self.roster.may_mend(&held.author);
+        let decides = self.decisions_count(&held.author, chain);
         let rank = self.roster.member(&held.author).and_then(|member| member.rank.clone());
         Some(Counted { upto, decides, rank })
+    }
+
+    /// Whether what somebody decided counts: that of whoever decides now, and of those before as far as was said when
+    /// they handed over.
+    pub(super) fn decisions_count(&self, author: &DeviceId, chain: &ChainId) -> bool {
+        match self.roster.reach(author, chain) {
+            Reach::Upto(_) => self.roster.was_anchor(author),
+            Reach::Whole | Reach::Nothing => self.decider() == Some(*author),
+        }
     }
 
     /// The number of the last entry of a chain of the ledger that counts, if there is an end to that.

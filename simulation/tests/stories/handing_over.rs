@@ -85,7 +85,8 @@ fn the_next_in_line_waits_for_all_that_was_decided() {
     for to in 1..5 {
         bob.submits(&Set { seat: 1, column: Column::Price, to });
     }
-    net.passes(1_000);
+    net.passes(3_000);
+    assert_eq!(alice.decisions(), 5);
     assert!(alice.removes(first));
     net.passes(500);
     // What was decided gets lost on its way, and what says who was removed does not.
@@ -95,7 +96,7 @@ fn the_next_in_line_waits_for_all_that_was_decided() {
     net.passes(1_500);
     net.loses_nothing();
     net.link(&bob, &alice);
-    net.passes(3_000);
+    net.passes(12_000);
     assert_eq!(bob.hears(), ["accepted"; 6]);
     net.everyone_agrees();
 }
