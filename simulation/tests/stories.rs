@@ -4,6 +4,7 @@
 mod stories {
     mod commands;
     mod everyday;
+    mod forged_commands;
     mod handing_over;
     mod histories;
     mod members;
