@@ -131,7 +131,19 @@ impl World {
         states
     }
 
+    /// What was asked for, as anybody has it, and decided, as far as `who` knows. A command that was decided before its
+    /// author's removal was heard of may have got no further than to the anchor.
     fn protocol(&self, who: Who) -> Protocol {
+        let mut protocol = self.protocol_at(who);
+        for other in 0..self.devices.len() {
+            let Protocol { calls, cancelled, .. } = self.protocol_at(other);
+            protocol.calls.extend(calls);
+            protocol.cancelled.extend(cancelled);
+        }
+        protocol
+    }
+
+    fn protocol_at(&self, who: Who) -> Protocol {
         let mut protocol = Protocol::default();
         let device = &self.devices[who];
         let (Some(process), Some(space)) = (&device.process, device.space()) else {

@@ -269,6 +269,8 @@ fn govern(world: &mut World) {
     match world.dice.below(3) {
         _ if whom == 0 => {}
         0 | 2 if ranked => {}
+        // An anchor that leaves takes along what it decided and nobody has, and the next in line waits for that.
+        0 if world.commanding && who == whom && world.is_anchor(who) => {}
         0 => _ = world.remove(who, whom),
         1 => {
             // Whoever breaks the rules and is an admin may do what they like.

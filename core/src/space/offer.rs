@@ -224,9 +224,7 @@ impl Space {
         let author = self.chain(&document, &segment.chain)?.author;
         match self.reach(document, &author, &segment.chain, reader) {
             Reach::Whole => Some(segment),
-            Reach::Upto(cut) if segment.before().number < cut.number => {
-                segment.upto(cut).ok().map(|(segment, _)| segment)
-            }
+            Reach::Upto(cut) if segment.before().number < cut.number => segment.upto(cut).ok(),
             Reach::Upto(_) | Reach::Nothing => None,
         }
     }
