@@ -120,9 +120,9 @@ impl Space {
         let command = CommandId { chain, number: self.next_number(&chain) };
         let rank = self.roster.member(&self.me).and_then(|member| member.rank.clone());
         match self.ledger.try_call(command, &call, rank) {
-            Verdict::Refused { refusal } => return Err(SubmitError::Refused { refusal }),
-            Verdict::Preceded { fields } => return Err(SubmitError::Preceded { fields }),
-            Verdict::Failed { failure } => return Err(SubmitError::Failed { failure }),
+            Verdict::Refused { refusal } => Err(SubmitError::Refused { refusal }),
+            Verdict::Preceded { fields } => Err(SubmitError::Preceded { fields }),
+            Verdict::Failed { failure } => Err(SubmitError::Failed { failure }),
             predicted => {
                 self.add_entry(chain, EntryKind::CALL, &payload, context);
                 self.seal_chain(chain, context);
