@@ -93,8 +93,10 @@ fn id(author: DeviceId, number: u64) -> CommandId {
 }
 
 fn decide(ledger: &mut Ledger, author: DeviceId, number: u64) -> Decision {
-    let decision = ledger.decide(id(author, number), author, None, WallTime(number));
-    decision.expect("it was given")
+    let decided = ledger.draft().decide(id(author, number), author, None, WallTime(number));
+    let decision = decided.expect("it was given");
+    ledger.take_decision(decision.clone());
+    decision
 }
 
 /// A hall with all its seats, and how many commands it took.

@@ -10,6 +10,7 @@
 
 mod call;
 mod decision;
+mod draft;
 mod footprint;
 mod index;
 mod judge;
@@ -35,6 +36,7 @@ pub use driftline_derive::Command;
 
 pub use call::{Call, CommandId, MAX_CALL_BYTES, ParseCommandIdError, Seen};
 pub use decision::Decision;
+pub use draft::Draft;
 pub use judge::{Case, Judged, judge};
 pub use ledger::{Answer, Ledger, News, OutboxEntry};
 pub use registry::Registry;

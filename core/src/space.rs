@@ -24,10 +24,11 @@ mod membership;
 mod mending;
 mod message;
 mod offer;
+mod refolding;
 mod session;
 mod status;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rand_core::Rng;
@@ -48,6 +49,7 @@ use holdings::Holdings;
 use index::{DocumentLog, Index};
 use intake::Intake;
 use journal::Journal;
+use refolding::{Counted, Refold};
 use session::Session;
 
 pub use allowance::STRANGER_COST;
@@ -90,10 +92,11 @@ pub struct Space {
     roster_document: DocumentId,
     ledger: Ledger,
     ledger_document: DocumentId,
+    /// What of the ledger's chains was folded; and what waits to be, while the log is read again.
+    counted: BTreeMap<ChainId, Counted>,
+    refold: Option<Refold>,
     /// Whether there were more commands than are decided in one step.
     undecided: bool,
-    /// The batches with decisions that are not saved, and how many decisions there were before each.
-    deciding: VecDeque<(u64, u64)>,
     /// Documents that may hold more than counts, to be looked at; and those that are being mended.
     suspect: BTreeSet<DocumentId>,
     mending: BTreeSet<DocumentId>,
@@ -219,7 +222,7 @@ impl Space {
             space.journal.restore(log.changed);
             space.index.insert(document, log);
         }
-        let ledger = stored.ledger.into_iter();
+        let ledger = stored.ledger.iter();
         let ledger = ledger.filter_map(|segment| Some((*authors.get(&segment.chain)?, segment)));
         space.load_ledger(&ledger.collect::<Vec<_>>());
         space.holdings = Holdings::of(&space.index, space.roster_document);
@@ -246,6 +249,9 @@ impl Space {
             }
             Event::Written { upto } => self.written(upto, context),
             Event::Saved { upto } => self.saved(upto, context),
+            Event::Read { peer, segments, .. } if peer == self.me => {
+                self.refold(&segments, context);
+            }
             Event::Read { peer, document, segments, more } => {
                 self.read(peer, document, segments, more, context);
             }
@@ -343,8 +349,9 @@ impl Space {
             roster_document: roster_document(&id),
             ledger: Ledger::new(Arc::default(), me),
             ledger_document: ledger_document(&id),
+            counted: BTreeMap::new(),
+            refold: None,
             undecided: false,
-            deciding: VecDeque::new(),
             suspect: BTreeSet::new(),
             mending: BTreeSet::new(),
             index: Index::new(),

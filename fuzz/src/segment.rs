@@ -32,8 +32,8 @@ fn is_joined_again(whole: &Segment, tip: &Tip, at: u64) {
     };
     assert_eq!(rest.walk(tip.time).expect("a part of what was walked").point(), tip.point());
     let place = rest.before();
-    let (mut front, cut) = whole.clone().upto(place).expect("all of it was walked");
-    assert_eq!(cut, Some(place), "something was cut off");
+    let mut front = whole.clone().upto(place).expect("all of it was walked");
+    assert!(front.body.len() < whole.body.len(), "something was cut off");
     if !front.body.is_empty() {
         let end = front.walk(WallTime::default()).expect("a part of what was walked");
         assert_eq!(end.point(), place);

@@ -37,6 +37,7 @@ impl World {
             self.check_ledger();
         }
         self.check_content();
+        self.check_commands();
         self.check_disks();
         self.check_villain();
         std::mem::take(&mut self.wrongs)
@@ -80,7 +81,10 @@ impl World {
             .iter()
             .map(|(_, space)| format!("{:?}", space.roster().members().collect::<Vec<_>>()))
             .collect();
-        if rosters.len() > 1 { Err(format!("rosters differ: {rosters:?}")) } else { Ok(()) }
+        match rosters.len() {
+            0 | 1 => self.has_decided(),
+            _ => Err(format!("rosters differ: {rosters:?}")),
+        }
     }
 
     /// The honest devices whose space counts them as members.

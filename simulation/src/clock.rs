@@ -34,6 +34,11 @@ impl Clock {
         self.ahead = dice.between(0..2 * YEAR);
     }
 
+    /// The wall clock is set to a year behind, or a year ahead.
+    pub fn set_off(&mut self, ahead: bool) {
+        self.ahead = if ahead { 2 * YEAR } else { 0 };
+    }
+
     /// The wall clock is set to be right.
     pub fn right() -> Self {
         Self { ahead: YEAR, started: 0 }

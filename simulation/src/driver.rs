@@ -4,7 +4,7 @@ use bytes::Bytes;
 use driftline_core::document::mend;
 use driftline_core::id::{ChainId, DeviceId, DocumentId};
 use driftline_core::log::{Frontier, SegmentError};
-use driftline_core::space::{Effect, Event, Notice, Outcome, PeerFault, tag, tag_of};
+use driftline_core::space::{Effect, Event, Notice, Outcome, PeerFault, Space, tag, tag_of};
 use driftline_storage::Store;
 
 use crate::app::Document;
@@ -12,6 +12,7 @@ use crate::clock::MILLISECOND;
 use crate::device::{Job, Machine};
 use crate::disk::Disk;
 use crate::network::{DYING, NOTICING, Pair, Who};
+use crate::seats;
 use crate::trace::{Kind, message_of};
 use crate::world::{Due, World};
 
@@ -36,7 +37,7 @@ impl World {
         match outcome {
             Outcome::Waiting => self.perform(who, effects),
             Outcome::Joined(space) => {
-                process.machine = Machine::Member(space);
+                process.machine = Machine::Member(with_app(space));
                 self.trace.note(self.now, who, Kind::Notice, "joined");
                 self.perform(who, effects);
                 self.hear_of_peers(who);
@@ -166,7 +167,8 @@ impl World {
                 self.trace.note(self.now, who, Kind::Notice, format_args!("refused: {refusal}"));
             }
             Notice::Roster => self.reopen_changed(who),
-            Notice::Document(_) | Notice::Peers | Notice::Records => {}
+            Notice::Records => self.watch_records(who),
+            Notice::Document(_) | Notice::Peers => {}
         }
     }
 
@@ -301,6 +303,12 @@ impl World {
         let chain = authorship.chain;
         self.job_later(who, Job::Mend { document, chain, counts, refused });
     }
+}
+
+/// A space that an app runs on which knows its records and commands.
+pub(crate) fn with_app(mut space: Box<Space>) -> Box<Space> {
+    space.run_with(seats::registry());
+    space
 }
 
 fn mended(

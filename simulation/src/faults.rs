@@ -11,6 +11,7 @@ use driftline_storage::{Life, Store, StoreError};
 use crate::clock::{Clock, SECOND, Time};
 use crate::device::{Device, Machine, Process};
 use crate::disk::Disk;
+use crate::driver::with_app;
 use crate::mallory::Mallory;
 use crate::network::{Pair, Quality, Who};
 use crate::trace::Kind;
@@ -188,7 +189,8 @@ impl Device {
         let incarnation = store.incarnation();
         let machine = match (stored, &self.ticket) {
             (Some(stored), _) => {
-                Machine::Member(Box::new(Space::load(stored, self.key.clone(), incarnation)))
+                let space = Space::load(stored, self.key.clone(), incarnation);
+                Machine::Member(with_app(Box::new(space)))
             }
             (None, Some(ticket)) => {
                 let joining = Joining::new(ticket.clone(), self.key.clone(), incarnation);

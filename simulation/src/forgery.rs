@@ -5,13 +5,17 @@
 use bytes::Bytes;
 use driftline_core::clock::WallTime;
 use driftline_core::codec;
+use driftline_core::command::{Call, Command, CommandId, Decision, Seen, Verdict};
 use driftline_core::document::Label;
-use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
+use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::log::{ChainHead, EntryKind, Frontier, Segment, SegmentBuilder, Tip};
+use driftline_core::record::{RowId, Value};
 use driftline_core::roster::{Act, JoinRequest, RosterEntry};
 use driftline_core::space::{Position, tag};
 use yrs::{Doc, ReadTxn, StateVector, Text, Transact, WriteTxn};
+
+use crate::seats::{Column, Set};
 
 const OPEN: u32 = 0;
 pub(crate) const CHANGED: u32 = 1;
@@ -58,12 +62,49 @@ pub fn roster_segments(
     document: DocumentId,
     entries: &[Segment],
 ) -> Bytes {
-    // No app can name the roster, but a frame can: it is the document without a name.
-    let label = Some((String::new(), 0_u32));
+    nameless(space, me, (document, 0), entries)
+}
+
+/// Entries of the ledger, sent as those of any document.
+pub fn ledger_segments(
+    space: &SpaceId,
+    me: &DeviceId,
+    document: DocumentId,
+    entries: &[Segment],
+) -> Bytes {
+    nameless(space, me, (document, 1), entries)
+}
+
+/// No app can name the roster or the ledger, but a frame can: they are the documents without a name.
+fn nameless(
+    space: &SpaceId,
+    me: &DeviceId,
+    (document, lineage): (DocumentId, u32),
+    entries: &[Segment],
+) -> Bytes {
+    let label = Some((String::new(), lineage));
     let stretch: Option<(u64, u64)> = None;
     frame(space, me, |bytes| {
         codec::encode_onto(&(SEGMENTS, document, label, entries.to_vec(), stretch), bytes)
     })
+}
+
+/// "This command is accepted": the seat number 1 is gone.
+pub fn decision(order: u64, command: CommandId, author: DeviceId) -> Vec<u8> {
+    let (previous, at) = (Hash([0; 32]), WallTime(0));
+    let verdict = Verdict::Accepted { output: Value::Null };
+    let writes = vec![(RowId::new("seats", 1).field("price"), None)];
+    let (news, effects) = (Vec::new(), Vec::new());
+    let decision =
+        Decision { order, previous, command, author, at, verdict, writes, news, effects };
+    codec::encode(&decision)
+}
+
+/// "Seat 1 costs nothing", by somebody who claims to have seen that much.
+pub fn call(clock: u64, seen: Seen) -> Vec<u8> {
+    let fields = Value::of(&Set { seat: 1, column: Column::Price, to: 0 });
+    let fields = fields.expect("there are no fractions in it");
+    codec::encode(&Call { name: Set::NAME.to_owned(), version: Set::VERSION, fields, seen, clock })
 }
 
 /// "This is the roster's log, which lets me in."

@@ -56,9 +56,10 @@ fn play_one(seed: u64, options: &Options) -> bool {
     });
     let world = &run.world;
     println!(
-        "seed {seed}: {} devices, {} edits, {} frames ({} lost), {} s, trace {}",
+        "seed {seed}: {} devices, {} edits, {} decisions, {} frames ({} lost), {} s, trace {}",
         world.devices.len(),
         world.ledger.edits.len(),
+        world.orders.shown.keys().map(|(decided, _)| *decided).max().unwrap_or_default(),
         world.trace.frames,
         world.trace.lost,
         world.now / (1_000 * MILLISECOND),

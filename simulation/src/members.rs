@@ -16,6 +16,7 @@ impl World {
         let done = self.govern(who, |space, now, dice, effects| {
             space.remove(device, now, dice.rng(), effects).is_ok()
         });
+        self.handed_over |= done && self.is_anchor(whom);
         if done {
             self.trace.note(self.now, who, Kind::App, format_args!("removes device {whom}"));
         }
@@ -24,13 +25,17 @@ impl World {
 
     /// Somebody gives somebody another role; says whether that was permitted.
     pub fn appoint(&mut self, who: Who, whom: Who, role: Role) -> bool {
-        self.appoint_device(who, self.devices[whom].id(), role)
+        let done = self.appoint_device(who, self.devices[whom].id(), role);
+        self.handed_over |= done && self.is_anchor(whom);
+        done
     }
 
     /// The same, of somebody of whom there may be no more than a key.
     pub fn appoint_device(&mut self, who: Who, device: DeviceId, role: Role) -> bool {
         let done = self.govern(who, |space, now, dice, effects| {
-            space.appoint(device, (role, None), now, dice.rng(), effects).is_ok()
+            let member = space.roster().member(&device);
+            let rank = member.and_then(|member| member.rank.clone());
+            space.appoint(device, (role, rank), now, dice.rng(), effects).is_ok()
         });
         if done {
             let note = format_args!("makes {} a {}", device.short(), role.name());
@@ -45,6 +50,11 @@ impl World {
             space.petition(ticket, now, dice.rng(), effects);
             true
         });
+    }
+
+    /// Whether somebody began as an anchor.
+    pub(crate) fn is_anchor(&self, who: Who) -> bool {
+        matches!(self.devices[who].name.as_str(), "anchor" | "second")
     }
 
     fn govern(

@@ -16,6 +16,7 @@ use crate::clock::{MILLISECOND, SECOND};
 use crate::disk::Disk;
 use crate::faults::Crash;
 use crate::network::{Pair, Quality, Who};
+use crate::seats::{Book, Build, Clear, Column, Greet, Poison, Raise, Set, Settle, Visit};
 use crate::world::World;
 
 /// How long tickets last: longer than any clock is off.
@@ -58,8 +59,8 @@ pub fn found(world: &mut World, names: &[(&str, Role)]) -> Vec<Who> {
     let genesis = Genesis::new("kitchen", &admin, now.wall, world.dice.rng());
     let mut effects = Vec::new();
     let mut space = Space::found(genesis, admin.clone(), [0; 16], &mut effects);
-    for (place, (_, role)) in places.iter().zip(names).skip(1) {
-        let ticket = issue(&space, &admin, *role, now.wall, world.dice.rng());
+    for (place, (name, role)) in places.iter().zip(names).skip(1) {
+        let ticket = issue(&space, &admin, (*role, rank_of(name)), now.wall, world.dice.rng());
         let request = ticket.request(&world.devices[*place].key);
         let admitted = space.admit(request, now, world.dice.rng(), &mut effects);
         admitted.expect("who began the space may let others in");
@@ -76,9 +77,25 @@ pub fn found(world: &mut World, names: &[(&str, Role)]) -> Vec<Who> {
     places
 }
 
-fn issue(space: &Space, admin: &DeviceKey, role: Role, now: WallTime, rng: &mut dyn Rng) -> Ticket {
+/// The rank of whoever is called that.
+pub(crate) fn rank_of(name: &str) -> Option<&'static str> {
+    match name {
+        "bob" => Some("till"),
+        "carol" => Some("cart"),
+        _ => None,
+    }
+}
+
+fn issue(
+    space: &Space,
+    admin: &DeviceKey,
+    (role, rank): (Role, Option<&str>),
+    now: WallTime,
+    rng: &mut dyn Rng,
+) -> Ticket {
+    let rank = rank.and_then(|word| word.parse().ok());
     let seen = space.roster().heads();
-    let invitation = Invitation { role, rank: None, expires: now + TERM, seen };
+    let invitation = Invitation { role, rank, expires: now + TERM, seen };
     Ticket::issue(space.id(), admin, invitation, Vec::new(), rng)
 }
 
@@ -106,18 +123,22 @@ pub fn ticket(world: &mut World, role: Role) -> Option<Ticket> {
 pub fn ticket_from(world: &mut World, who: Who, role: Role) -> Option<Ticket> {
     let admin = &world.devices[who];
     let now = admin.clock.read(world.now).wall;
-    Some(issue(admin.space()?, &admin.key, role, now, world.dice.rng()))
+    Some(issue(admin.space()?, &admin.key, (role, None), now, world.dice.rng()))
 }
 
 /// Two to five devices, in a line, a star or a mesh.
 fn settle_in(world: &mut World) {
-    let all = [
+    world.commanding = world.dice.chance(0.35);
+    let mut all = [
         ("alice", Role::Admin),
         ("anchor", Role::Anchor),
         ("bob", Role::Writer),
         ("carol", Role::Writer),
         ("dave", Role::Reader),
     ];
+    if world.commanding && world.dice.chance(0.5) {
+        all[3] = ("second", Role::Anchor);
+    }
     let count = 2 + world.dice.below(4);
     let late = count > 2 && world.dice.chance(0.3);
     let members = if late { count - 1 } else { count };
@@ -161,7 +182,8 @@ fn live(world: &mut World) {
         let pause = *world.dice.pick(&[2 * MILLISECOND, 50 * MILLISECOND, 600 * MILLISECOND]);
         let pause = world.dice.between(1..pause);
         world.run_for(pause);
-        if world.dice.chance(trouble / 20.0) {
+        // An anchor whose disk is an older one again decides anew what others have heard of already.
+        if !world.commanding && world.dice.chance(trouble / 20.0) {
             back_up_or_restore(world, &mut backup);
         } else if world.dice.chance(trouble) {
             fault(world);
@@ -169,6 +191,8 @@ fn live(world: &mut World) {
             govern(world);
         } else if world.villain.is_some() && world.dice.chance(0.15) {
             world.attack();
+        } else if world.commanding && world.dice.chance(0.4) {
+            ask(world);
         } else {
             act(world);
         }
@@ -204,12 +228,49 @@ fn act(world: &mut World) {
     }
 }
 
+/// Somebody gives a command, or takes one back.
+fn ask(world: &mut World) {
+    let who = world.dice.below(world.devices.len());
+    if world.dice.chance(0.05) {
+        let me = world.devices[who].id();
+        let outbox = world.devices[who].space().map(|space| space.ledger().outbox());
+        let own = outbox.into_iter().flatten().filter(|entry| entry.author == me);
+        let own: Vec<_> = own.map(|entry| entry.command).collect();
+        if !own.is_empty() {
+            let command = *world.dice.pick(&own);
+            world.cancel(who, &command);
+        }
+        return;
+    }
+    let seat = world.dice.between(1..4) as u32;
+    let column = *world.dice.pick(&Column::ALL);
+    let to = *world.dice.pick(&[1, 2, 3, 5, 7, 8, 13]);
+    let given = match world.dice.below(16) {
+        0 | 1 => world.submit(who, &Raise { seat, column }),
+        2 => world.submit(who, &Visit { seat, times: to }),
+        3 => world.submit(who, &Greet { seat, guest: to, comes: to != 3 }),
+        4 => world.submit(who, &Build { seat }),
+        5 => world.submit(who, &Clear { seat }),
+        6 => world.submit(who, &Settle { seat, column }),
+        7 | 8 => world.submit(who, &Book { seat, guest: to }),
+        9 => world.submit(who, &Poison { panics: to > 3 }),
+        _ => world.submit(who, &Set { seat, column, to }),
+    };
+    // What nothing would come of is not given, and that is fine.
+    drop(given);
+}
+
 /// Somebody changes the roster, or tries to. One admin stays, as somebody has to mend.
 fn govern(world: &mut World) {
     let (who, whom) =
         (world.dice.below(world.devices.len()), world.dice.below(world.devices.len()));
+    // Whoever is let in again has no rank, and whoever tells the rules anew knows ranks by name.
+    let ranked = world.commanding && rank_of(&world.devices[whom].name).is_some();
     match world.dice.below(3) {
         _ if whom == 0 => {}
+        0 | 2 if ranked => {}
+        // An anchor that leaves takes along what it decided and nobody has, and the next in line waits for that.
+        0 if world.commanding && who == whom && world.is_anchor(who) => {}
         0 => _ = world.remove(who, whom),
         1 => {
             // Whoever breaks the rules and is an admin may do what they like.

@@ -1,5 +1,7 @@
 //! Worlds told by hand: people with names, and what they do.
 
+mod commands;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use driftline_core::codec;
+use driftline_core::command::{CommandId, Seen};
 use driftline_core::document::Label;
 use driftline_core::id::{DocumentId, SpaceId};
 use driftline_core::log::{EntryKind, Frontier};
 use driftline_core::roster::{Act, Role, RosterEntry};
-use driftline_core::space::roster_document;
+use driftline_core::space::{ledger_document, roster_document};
 
 use crate::disk::Disk;
 use crate::forgery::{self, Pen};
@@ -50,7 +51,11 @@ impl World {
         let Some(space) = self.devices[0].space().map(driftline_core::space::Space::id) else {
             return Vec::new();
         };
-        let (who, pairs) = if self.dice.chance(0.3) {
+        // Anchors are trusted with deciding.
+        let members = 1..self.devices.len();
+        let members: Vec<_> =
+            members.filter(|who| !self.commanding || !self.is_anchor(*who)).collect();
+        let (who, pairs) = if self.dice.chance(0.3) || members.is_empty() {
             let near = self.dice.below(self.devices.len());
             let who = self.add("mallory", Disk::default(), None);
             if let Err(error) = self.corrupt(who, space) {
@@ -58,7 +63,7 @@ impl World {
             }
             (who, vec![Pair::of(near, who)])
         } else {
-            (1 + self.dice.below(self.devices.len() - 1), Vec::new())
+            (*self.dice.pick(&members), Vec::new())
         };
         self.devices[who].hostile = true;
         let (pens, heard, may_have_written) = (BTreeMap::new(), Vec::new(), false);
@@ -103,6 +108,10 @@ impl World {
             forgery::segments(&space, &me, (document, Some(&name)), vec![segment], None)
         };
         let new = || Pen::new(document, me, opened, nonce);
+        // Everybody may be asked for anything by a member: what is to be refused is what nobody may say.
+        if self.commanding && self.dice.chance(0.4) {
+            return self.ledger_entry(villain);
+        }
         match self.dice.below(12) {
             0 => {
                 let victim = self.dice.below(self.devices.len());
@@ -141,6 +150,45 @@ impl World {
                 (lie, "lies")
             }
         }
+    }
+
+    /// Something for the ledger: a decision by somebody who is no anchor, a command in somebody's name, or nonsense; and
+    /// what a member may say, but an honest device does not: that it had seen what never was.
+    fn ledger_entry(&mut self, villain: &mut Villain) -> (Bytes, &'static str) {
+        let (space, document) = (villain.space, ledger_document(&villain.space));
+        let device = &self.devices[villain.who];
+        let (key, opened) = (device.key.clone(), device.clock.read(self.now).wall);
+        let nonce = self.dice.bytes();
+        let victim = self.devices[self.dice.below(self.devices.len())].id();
+        let fresh = || Pen::new(document, key.id(), opened, nonce);
+        let pen = villain.pens.entry(document).or_insert_with(fresh);
+        let order = self.dice.between(1..20);
+        let command = CommandId { chain: pen.chain(), number: 1 };
+        let pending = BTreeMap::from([(pen.chain(), u64::MAX)]);
+        let seen = Seen { decided: self.dice.between(0..1 << 20), pending };
+        let (entry, what) = match self.dice.below(6) {
+            0 => {
+                let decision = forgery::decision(order, command, victim);
+                (pen.aside(EntryKind::DECISION, &decision, &key).0, "decides")
+            }
+            1 => {
+                let mut pen = Pen::new(document, victim, opened, nonce);
+                let call = forgery::call(order, seen);
+                (pen.entry(EntryKind::CALL, &call, &key), "forges a command")
+            }
+            2 => (pen.aside(EntryKind::CALL, &[0xff; 9], &key).0, "writes nonsense for a command"),
+            3 => (pen.aside(EntryKind::UPDATE, &[0, 0], &key).0, "writes text into the ledger"),
+            4 => {
+                let number = codec::encode(&(pen.tip().number + order));
+                (pen.aside(EntryKind::CANCEL, &number, &key).0, "takes back what is to come")
+            }
+            _ => {
+                let call = forgery::call(order, seen);
+                (pen.entry(EntryKind::CALL, &call, &key), "claims to have seen what never was")
+            }
+        };
+        let frame = forgery::ledger_segments(&space, &key.id(), document, &[entry]);
+        (frame, what)
     }
 
     /// Something for the roster: nonsense, or a deed to which nobody but an admin is entitled.

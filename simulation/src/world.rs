@@ -9,6 +9,7 @@ use crate::clock::{MILLISECOND, SECOND, Time};
 use crate::device::{Device, Job};
 use crate::ledger::Ledger;
 use crate::network::{Network, Pair, Who};
+use crate::orders::Orders;
 use crate::random::Dice;
 use crate::trace::{Kind, Trace};
 use crate::villain::Villain;
@@ -27,6 +28,8 @@ pub struct World {
     pub network: Network,
     /// What was edited, and what was promised about it.
     pub ledger: Ledger,
+    /// What was decided, as people were shown it.
+    pub orders: Orders,
     /// What happened.
     pub trace: Trace,
     /// What should not have happened.
@@ -36,6 +39,10 @@ pub struct World {
     /// Whether somebody was removed, or given another role. Whoever hears of that later than of what was cut off by it
     /// sees entries under no signature, parts with whoever sent them, and is told in the right order next time.
     pub governed: bool,
+    /// Whether people also ask for what has to be decided.
+    pub commanding: bool,
+    /// Whether somebody who decided may have gone on after they were removed: what they showed then is void.
+    pub handed_over: bool,
     /// Whoever breaks the rules at random, and with what.
     pub villain: Option<Villain>,
     /// How many frames honest devices sent one another.
@@ -73,10 +80,13 @@ impl World {
             devices: Vec::new(),
             network: Network::default(),
             ledger: Ledger::default(),
+            orders: Orders::default(),
             trace: Trace::default(),
             wrongs: Vec::new(),
             mischief: false,
             governed: false,
+            commanding: false,
+            handed_over: false,
             villain: None,
             honest_frames: 0,
             notices: Vec::new(),

@@ -8,11 +8,9 @@ use serde::Serialize;
 use super::judge::{Case, judge};
 use super::preview::{Pending, Preview, Turn};
 use super::task::Tasks;
-use super::{Call, CommandId, Decision, Failure, Registry, Revision, Seen, Task, TaskId, Verdict};
+use super::{Call, CommandId, Decision, Draft, Registry, Revision, Seen, Task, TaskId, Verdict};
 use crate::clock::WallTime;
-use crate::codec;
 use crate::id::{ChainId, DeviceId, Hash};
-use crate::log::MAX_ENTRY_BYTES;
 use crate::record::{Table, Value};
 use crate::roster::Rank;
 
@@ -252,12 +250,9 @@ impl Ledger {
         self.tasks.finish(task, task.order <= self.order);
     }
 
-    /// Forgets undecided commands that do not count any more.
-    pub fn retain(&mut self, counts: impl Fn(&DeviceId, &CommandId) -> bool) {
-        let gone = self.preview.pending().filter(|(turn, _)| !counts(&turn.author, &turn.command));
-        for command in gone.map(|(turn, _)| turn.command).collect::<Vec<_>>() {
-            self.preview.drop(&command);
-        }
+    /// Forgets all, to be folded from the start of its log again: what counts of it is other than it was.
+    pub fn start_over(&mut self) {
+        *self = Self::new(self.registry.clone(), self.me);
     }
 
     /// Runs what has not run, and again what runs on something that changed; says whether what is shown may be another.
@@ -298,41 +293,21 @@ impl Ledger {
         !self.registry.is_empty() && !self.faulty && self.waiting.is_empty()
     }
 
-    /// Decides upon a command, as whoever decides. The decision is in effect here, and is to be written.
-    pub fn decide(
-        &mut self,
-        command: CommandId,
-        author: DeviceId,
-        rank: Option<Rank>,
-        at: WallTime,
-    ) -> Option<Decision> {
-        let decision = |verdict| Decision {
-            order: self.order + 1,
-            previous: self.last,
-            command,
-            author,
-            at,
-            verdict,
-            writes: Vec::new(),
-            news: Vec::new(),
-            effects: Vec::new(),
-        };
-        let decided = if self.cancelled.contains(&command) {
-            decision(Verdict::Cancelled)
-        } else {
-            let (_, pending) = self.preview.get(&command)?;
-            let order = Some(self.order + 1);
-            let case = Case { command, call: &pending.call, author, rank, at, order };
-            let judged = judge(&self.registry, &self.confirmed, &case);
-            let (writes, news, effects) = (judged.writes, judged.news, judged.effects);
-            let whole = Decision { writes, news, effects, ..decision(judged.verdict) };
-            match codec::encode(&whole).len() <= MAX_ENTRY_BYTES {
-                true => whole,
-                false => decision(Verdict::Failed { failure: Failure::TooLarge }),
-            }
-        };
-        self.apply(&decided);
-        Some(decided)
+    /// Begins to decide upon what is [`ready`](Self::ready).
+    pub fn draft(&self) -> Draft<'_> {
+        Draft::of(self, self.last)
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(super) fn is_cancelled(&self, command: &CommandId) -> bool {
+        self.cancelled.contains(command)
+    }
+
+    pub(super) fn undecided(&self, command: &CommandId) -> Option<&Call> {
+        self.preview.get(command).map(|(_, pending)| &pending.call)
     }
 
     fn is_decided(&self, command: &CommandId) -> bool {

@@ -1,5 +1,7 @@
 //! What became of a command.
 
+mod words;
+
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use thiserror::Error;

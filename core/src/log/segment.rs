@@ -168,19 +168,18 @@ impl Segment {
     }
 
     /// What is left when the entries beyond `cut` are cut off. If there are any, the signature vouches for it no more,
-    /// but the cut does, which is given back then: it has the hash in which what is left must end.
+    /// but the cut does: it has the hash in which what is left must end.
     ///
     /// # Errors
     /// If an entry does not decode.
-    pub fn upto(mut self, cut: Point) -> Result<(Self, Option<Point>), SegmentError> {
+    pub fn upto(mut self, cut: Point) -> Result<Self, SegmentError> {
         let room = cut.number.saturating_sub(self.before().number);
         let mut kept = 0;
         for entry in self.entries().take(usize::try_from(room).unwrap_or(usize::MAX)) {
             kept += entry?.1.len();
         }
-        let is_cut = kept < self.body.len();
         self.body.truncate(kept);
-        Ok((self, is_cut.then_some(cut)))
+        Ok(self)
     }
 
     /// Appends the segment that follows this one in its chain; the later signature covers both.

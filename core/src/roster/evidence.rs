@@ -173,6 +173,13 @@ impl Evidence {
         Some(past)
     }
 
+    /// A time that is later than all of that.
+    pub(super) fn after(&self, at: WallTime, past: &Past) -> WallTime {
+        let known = |deed: &&Deed| past.get(&deed.chain).is_some_and(|upto| deed.number <= *upto);
+        let latest = self.deeds.iter().filter(known).map(|deed| deed.since).max();
+        latest.map_or(at, |latest| at.max(WallTime(latest.0.saturating_add(1))))
+    }
+
     /// All that is held, for somebody who has none of it: whoever vouches for others comes before them.
     pub(super) fn segments(&self) -> Vec<Segment> {
         let first = |id: &ChainId| self.deeds.iter().position(|deed| deed.chain == *id);
@@ -263,8 +270,8 @@ impl Evidence {
             Some(parent) => parent.run,
             None => known.chain,
         };
-        let since = parent.map_or(known.opened, |parent| parent.time);
-        let time = since + std::time::Duration::from_millis(known.elapsed);
+        let before = parent.map_or(known.opened, |parent| parent.time);
+        let time = before + std::time::Duration::from_millis(known.elapsed);
         let mut past = parent.map(|parent| (*parent.past).clone()).unwrap_or_default();
         join(&mut past, &self.past_of(&known.seen)?);
         let deed = known.act.as_ref().filter(|act| self.is_sound(act)).map(|act| Deed {
@@ -272,6 +279,7 @@ impl Evidence {
             number: point.number,
             author: known.author,
             at: time,
+            since: self.after(time, &past),
             past: Arc::new(past.clone()),
             act: act.clone(),
         });

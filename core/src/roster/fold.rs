@@ -26,7 +26,7 @@ pub struct Member {
     pub role: Role,
     /// Where they stand in `rank` policies.
     pub rank: Option<Rank>,
-    /// Since when they have been this, by the clock of whoever said so.
+    /// Since when they have been this, by the clock of whoever said so; later than all that was known to that one.
     pub since: WallTime,
 }
 
@@ -46,6 +46,8 @@ pub(super) struct Deed {
     pub(super) number: u64,
     pub(super) author: DeviceId,
     pub(super) at: WallTime,
+    /// The same, but later than all that its author knew of, whatever their clocks said.
+    pub(super) since: WallTime,
     /// All that its author knew, without the deed itself.
     pub(super) past: Arc<Past>,
     pub(super) act: Act,
@@ -58,10 +60,14 @@ pub(super) struct Outcome {
     pub(super) former: BTreeMap<DeviceId, Former>,
     /// Where chains of those end who were removed, or may not write any more.
     pub(super) cuts: BTreeMap<ChainId, Point>,
+    /// The same, of those who were anchors.
+    pub(super) last_words: BTreeMap<ChainId, Point>,
     /// Who was cut off like that, or let in and does not count.
     pub(super) cut_off: BTreeSet<DeviceId>,
     /// Who is or was an admin or an anchor.
     pub(super) trusted: BTreeSet<DeviceId>,
+    /// Who is or was an anchor.
+    pub(super) anchors: BTreeSet<DeviceId>,
     /// The anchor of longest standing, or where there is none, the admin.
     pub(super) mender: Option<DeviceId>,
     /// Documents that are deleted.
@@ -259,7 +265,7 @@ impl<'a> Court<'a> {
             Act::Admit(request) => {
                 let invitation = request.certificate().invitation();
                 let (role, rank) = (invitation.role, invitation.rank.clone());
-                Some(Member { role, rank, since: deed.at })
+                Some(Member { role, rank, since: deed.since })
             }
             _ => None,
         });
@@ -279,7 +285,7 @@ impl<'a> Court<'a> {
         let last = |deed: &&&Deed| !appointments().any(|later| deed.is_known_to(later));
         let last = appointments().filter(last).filter_map(|deed| match &deed.act {
             Act::Appoint { role, rank, .. } => {
-                Some(Member { role: *role, rank: rank.clone(), since: deed.at })
+                Some(Member { role: *role, rank: rank.clone(), since: deed.since })
             }
             _ => None,
         });
@@ -308,15 +314,18 @@ impl<'a> Court<'a> {
         outcome.mender = longest(Role::Anchor).or_else(|| longest(Role::Admin));
         outcome.deleted = documents::deleted(self.counting());
         outcome.trusted.insert(self.genesis.creator());
-        outcome.trusted.extend(self.counting().filter_map(trusts));
-        for (device, cuts) in self.counting().filter_map(cuts) {
-            outcome.cut_off.insert(device);
-            // Whoever removed them with more in view lets more count.
-            for (chain, point) in cuts.iter() {
-                let held = outcome.cuts.entry(*chain).or_insert(*point);
-                if held.number < point.number {
-                    *held = *point;
-                }
+        let named = self.counting().filter_map(names);
+        for (device, role) in named.filter(|(_, role)| matches!(role, Role::Anchor | Role::Admin)) {
+            outcome.trusted.insert(device);
+            outcome.anchors.extend((role == Role::Anchor).then_some(device));
+        }
+        for (device, writes, cuts) in self.counting().filter_map(cuts) {
+            if !writes {
+                outcome.cut_off.insert(device);
+            }
+            cut(&mut outcome.cuts, cuts);
+            if outcome.anchors.contains(&device) {
+                cut(&mut outcome.last_words, cuts);
             }
         }
         outcome
@@ -336,21 +345,30 @@ impl<'a> Court<'a> {
     }
 }
 
-/// Where a deed ends its subject's chains.
-fn cuts(deed: &Deed) -> Option<(DeviceId, &Frontier)> {
+/// Where a deed ends its subject's chains, and whether they may go on with others.
+fn cuts(deed: &Deed) -> Option<(DeviceId, bool, &Frontier)> {
     match &deed.act {
-        Act::Remove { device, cuts } => Some((*device, cuts)),
-        Act::Appoint { device, role, cuts, .. } if !role.writes() => Some((*device, cuts)),
+        Act::Remove { device, cuts } => Some((*device, false, cuts)),
+        Act::Appoint { device, role, cuts, .. } => Some((*device, role.writes(), cuts)),
         _ => None,
     }
 }
 
-/// Whom a deed makes an admin or an anchor.
-fn trusts(deed: &Deed) -> Option<DeviceId> {
-    let (device, role) = match &deed.act {
+/// Ends chains. Whoever ended one with more in view lets more count.
+fn cut(ends: &mut BTreeMap<ChainId, Point>, cuts: &Frontier) {
+    for (chain, point) in cuts.iter() {
+        let held = ends.entry(*chain).or_insert(*point);
+        if held.number < point.number {
+            *held = *point;
+        }
+    }
+}
+
+/// Whom a deed gives which role.
+fn names(deed: &Deed) -> Option<(DeviceId, Role)> {
+    Some(match &deed.act {
         Act::Admit(request) => (request.device(), request.certificate().invitation().role),
         Act::Appoint { device, role, .. } => (*device, *role),
         _ => return None,
-    };
-    matches!(role, Role::Anchor | Role::Admin).then_some(device)
+    })
 }

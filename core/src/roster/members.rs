@@ -78,6 +78,16 @@ impl Roster {
         }
     }
 
+    /// Whether a device is an anchor, or was one.
+    pub fn was_anchor(&self, device: &DeviceId) -> bool {
+        self.outcome.anchors.contains(device)
+    }
+
+    /// Where the chains end of those who were anchors, and were removed or given another role.
+    pub fn last_words(&self) -> impl Iterator<Item = (&ChainId, &Point)> {
+        self.outcome.last_words.iter()
+    }
+
     /// Whether anybody was cut off: removed, or given a role that does not write.
     pub fn has_cuts(&self) -> bool {
         !self.outcome.cut_off.is_empty()
@@ -204,7 +214,8 @@ impl Roster {
         let past = self.evidence.past_of(&self.heads()).unwrap_or_default();
         // Nobody can have this chain: its number comes behind every other.
         let (chain, number) = (ChainId([0; 32]), u64::MAX);
-        let deed = Deed { chain, number, author, at, past: past.into(), act };
+        let since = self.evidence.after(at, &past);
+        let deed = Deed { chain, number, author, at, since, past: past.into(), act };
         let deeds: Vec<_> = self.evidence.deeds().iter().cloned().chain([deed]).collect();
         fold(&self.genesis, &deeds, &|seen| self.evidence.past_of(seen))
     }

@@ -23,7 +23,7 @@ use crate::document::Label;
 use crate::id::{ChainId, DeviceId};
 use crate::log::{EntryKind, Segment};
 use crate::record::Value;
-use crate::roster::{Reach, Role};
+use crate::roster::Role;
 
 /// How many commands are decided in one step.
 const DECIDED_AT_ONCE: usize = 1024;
@@ -157,10 +157,7 @@ impl Space {
     /// The first task behind that one which is of that name: something to be done outside, by whoever decides. There is
     /// none before its decision would survive a power cut.
     pub fn task(&self, after: Option<TaskId>, name: &str) -> Option<&Task> {
-        let unsaved = self.deciding.iter().find(|(batch, _)| !self.journal.is_saved(*batch));
-        let saved = unsaved.map_or(u64::MAX, |(_, before)| *before);
-        let task = self.ledger.task(after, name).filter(|task| task.id.order <= saved)?;
-        (self.decider() == Some(self.me)).then_some(task)
+        self.ledger.task(after, name).filter(|_| self.decider() == Some(self.me))
     }
 
     /// Something was done outside, and is not to be done again.
@@ -177,11 +174,13 @@ impl Space {
         self.seal_chain(chain, context);
     }
 
-    /// Takes in what entries of the ledger say that are of one of these kinds.
+    /// Takes in what entries of the ledger say that count and are of one of these kinds.
     fn take_ledger(&mut self, author: DeviceId, segment: &Segment, kinds: &[EntryKind]) {
-        let decides = self.roster.may_mend(&author);
+        let decides = self.decisions_count(&author, &segment.chain);
         let rank = self.roster.member(&author).and_then(|member| member.rank.clone());
-        for (command, kind, payload) in entries_of(segment) {
+        let end = self.counting_end(&author, &segment.chain);
+        let entries = entries_of(segment).take_while(|(command, ..)| command.number <= end);
+        for (command, kind, payload) in entries {
             match kind {
                 kind if !kinds.contains(&kind) => {}
                 EntryKind::CALL => {
@@ -196,7 +195,7 @@ impl Space {
                         number.into_iter().map(|number| CommandId { number, ..command });
                     cancelled.for_each(|command| self.ledger.take_cancel(command));
                 }
-                EntryKind::DECISION if decides => {
+                EntryKind::DECISION if decides && self.may_show(&author, &command) => {
                     let decision = codec::decode(payload);
                     decision.into_iter().for_each(|decision| self.ledger.take_decision(decision));
                 }
@@ -209,56 +208,59 @@ impl Space {
         }
     }
 
-    /// Takes in a segment of the ledger that was just accepted.
-    pub(super) fn accept_ledger(&mut self, author: DeviceId, segment: &Segment, local: bool) {
-        self.take_ledger(author, segment, &GIVEN);
-        // What is decided here is in effect already.
-        if !local {
-            self.take_ledger(author, segment, &[EntryKind::DECISION]);
+    /// Takes in a segment of the ledger that was just accepted. What is decided here waits until it is saved.
+    pub(super) fn accept_ledger(&mut self, author: DeviceId, segment: &Arc<Segment>) {
+        if let Some(refold) = &mut self.refold {
+            return refold.since.push((author, segment.clone()));
         }
+        self.take_ledger(author, segment, &GIVEN);
+        self.take_ledger(author, segment, &[EntryKind::DECISION]);
         self.take_ledger(author, segment, &[EntryKind::DONE]);
+        let counted = self.counted(&segment.chain);
+        self.counted.extend(counted.map(|counted| (segment.chain, counted)));
+    }
+
+    /// A segment of this device's own would survive a power cut now: what it decides shows.
+    pub(super) fn saved_ledger(&mut self, segment: &Segment) {
+        if self.refold.is_none() {
+            self.take_ledger(self.me, segment, &[EntryKind::DECISION]);
+        }
     }
 
     /// Puts the ledger together from its log.
-    pub(super) fn load_ledger(&mut self, log: &[(DeviceId, Segment)]) {
+    pub(super) fn load_ledger(&mut self, log: &[(DeviceId, &Segment)]) {
         // Decisions come last, when all that they are about is known by name.
         for kinds in [&GIVEN[..], &[EntryKind::DECISION], &[EntryKind::DONE]] {
             log.iter().for_each(|(author, segment)| self.take_ledger(*author, segment, kinds));
         }
+        self.counted = self.count_ledger();
     }
 
-    /// Decides upon what is saved, if that is this device's task.
+    /// Decides upon what is saved, if that is this device's task. What it decided before has to be saved by then.
     pub(super) fn decide_ready(&mut self, context: &mut Context<'_>) {
         self.undecided = false;
-        if self.decider() != Some(self.me) || !self.ledger.can_decide() {
+        let due = self.decider() == Some(self.me) && self.ledger.can_decide();
+        if !due || self.refold.is_some() || !self.has_saved_ledger() || !self.has_last_words() {
             return;
         }
         let ready = self.ready_commands();
         self.undecided = ready.len() == DECIDED_AT_ONCE;
-        if ready.is_empty() {
+        let mut draft = self.ledger.draft();
+        let decisions = ready.into_iter().filter_map(|(command, author)| {
+            let rank = self.roster.member(&author).and_then(|member| member.rank.clone());
+            draft.decide(command, author, rank, context.now.wall)
+        });
+        let decisions: Vec<_> = decisions.collect();
+        if decisions.is_empty() {
             return;
         }
         let chain = self.ledger_chain(context);
-        self.deciding.push_back((self.journal.current(), self.ledger.decided()));
-        for (command, author) in ready {
-            let rank = self.roster.member(&author).and_then(|member| member.rank.clone());
-            let decided = self.ledger.decide(command, author, rank, context.now.wall);
-            if let Some(decision) = decided {
-                self.add_entry(chain, EntryKind::DECISION, &codec::encode(&decision), context);
-            }
+        for decision in decisions {
+            self.add_entry(chain, EntryKind::DECISION, &codec::encode(&decision), context);
         }
         // Nobody hears of a decision before it would survive a power cut.
         self.journal.hold();
         self.seal_chain(chain, context);
-    }
-
-    /// Decisions may be saved now: what they ask for outside may be done.
-    pub(super) fn saved_decisions(&mut self, context: &mut Context<'_>) {
-        let before = self.deciding.len();
-        self.deciding.retain(|(batch, _)| !self.journal.is_saved(*batch));
-        if self.deciding.len() < before {
-            context.effects.push(Effect::Notify(Notice::Records));
-        }
     }
 
     /// Shows what has changed.
@@ -266,12 +268,6 @@ impl Space {
         if self.ledger.settle() {
             context.effects.push(Effect::Notify(Notice::Records));
         }
-    }
-
-    /// The roster says something new: commands may not count any more.
-    pub(super) fn recount_commands(&mut self) {
-        let roster = &self.roster;
-        self.ledger.retain(|author, command| counts(roster.reach(author, &command.chain), command));
     }
 
     /// When to go on deciding, if there was more than fits into a step.
@@ -287,9 +283,9 @@ impl Space {
             }
             EntryKind::CANCEL => is::<u64>(payload, |number| *number < command.number),
             EntryKind::DECISION => {
-                self.roster.may_mend(author) && is::<Decision>(payload, |_| true)
+                self.roster.was_anchor(author) && is::<Decision>(payload, |_| true)
             }
-            EntryKind::DONE => self.roster.may_mend(author) && is::<TaskId>(payload, |_| true),
+            EntryKind::DONE => self.roster.was_anchor(author) && is::<TaskId>(payload, |_| true),
             _ => false,
         })
     }
@@ -297,13 +293,25 @@ impl Space {
     /// The commands that are saved and count, in the order in which they came.
     fn ready_commands(&mut self) -> Vec<(CommandId, DeviceId)> {
         let Some(log) = self.index.get(&self.ledger_document) else { return Vec::new() };
-        let roster = &self.roster;
         let ready = |command: &CommandId| {
             let chain = log.chains.get(&command.chain)?;
-            let counts = counts(roster.reach(&chain.author, &command.chain), command);
-            (chain.saved.number >= command.number && counts).then_some(chain.author)
+            (chain.saved.number >= command.number).then_some(chain.author)
         };
         self.ledger.ready(DECIDED_AT_ONCE, ready)
+    }
+
+    /// Whether somebody's decision may show: this device's own has to be saved for that.
+    fn may_show(&self, author: &DeviceId, decision: &CommandId) -> bool {
+        let saved = || self.chain(&self.ledger_document, &decision.chain).map(|chain| chain.saved);
+        *author != self.me || saved().is_some_and(|saved| decision.number <= saved.number)
+    }
+
+    /// Whether all that this device wrote into the ledger is saved.
+    fn has_saved_ledger(&self) -> bool {
+        let log = self.index.get(&self.ledger_document);
+        let chains = log.into_iter().flat_map(|log| log.chains.values());
+        let mut own = chains.filter(|chain| chain.author == self.me);
+        own.all(|chain| chain.saved.number == chain.tip.number)
     }
 
     fn ledger_chain(&mut self, context: &mut Context<'_>) -> ChainId {
@@ -321,14 +329,6 @@ impl Space {
 pub(super) fn holds_commands(segment: &Segment) -> bool {
     let ours = [EntryKind::CALL, EntryKind::CANCEL, EntryKind::DECISION, EntryKind::DONE];
     entries_of(segment).any(|(_, kind, _)| ours.contains(&kind))
-}
-
-fn counts(reach: Reach, command: &CommandId) -> bool {
-    match reach {
-        Reach::Whole => true,
-        Reach::Upto(cut) => command.number <= cut.number,
-        Reach::Nothing => false,
-    }
 }
 
 /// A segment's entries, each with the name that a command there has.

@@ -28,7 +28,7 @@ pub enum Effect {
         /// The encoded frame.
         frame: Bytes,
     },
-    /// Read a document's entries for a peer; the answer is [`Event::Read`](super::Event::Read).
+    /// Read a document's entries for a peer, or for this device itself; the answer is [`Event::Read`](super::Event::Read).
     Read {
         /// The peer that they are for.
         peer: DeviceId,

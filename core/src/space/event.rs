@@ -53,7 +53,7 @@ pub enum Event {
     },
     /// What [`Effect::Read`](super::Effect::Read) asked for.
     Read {
-        /// The peer that it is for.
+        /// The peer that it is for, or this device itself.
         peer: DeviceId,
         /// The document.
         document: DocumentId,

@@ -264,9 +264,10 @@ impl Space {
         if !self.is_roster(document) && !self.may_hold(&held.author, &fresh) {
             return Err(PeerFault::Mend);
         }
-        let (fresh, cut) = match cut {
+        // It may have been cut off on its way already.
+        let fresh = match cut {
             Some(cut) => fresh.upto(cut)?,
-            None => (fresh, None),
+            None => fresh,
         };
         let tip = fresh.walk(held.tip.time)?;
         let author = held.author;

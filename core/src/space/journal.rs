@@ -111,6 +111,12 @@ impl Journal {
         self.held.front().map_or(self.written, |held| self.written.min(held - 1))
     }
 
+    /// What was taken into a document and is not written.
+    pub(super) fn unwritten_in(&self, document: DocumentId) -> impl Iterator<Item = &Arc<Segment>> {
+        let unwritten = self.unwritten.iter().map(|(_, accepted)| accepted);
+        unwritten.filter(move |it| it.document == document).map(|it| &it.segment)
+    }
+
     pub(super) fn add(&mut self, change: Change) {
         self.batch.push(change);
     }
@@ -185,7 +191,7 @@ impl Space {
         if self.is_roster(document) {
             self.take_roster(author, &segment, context);
         } else if self.is_ledger(document) {
-            self.accept_ledger(author, &segment, origin.is_none());
+            self.accept_ledger(author, &segment);
         } else {
             self.take_mends(document, &segment, context);
         }
@@ -228,9 +234,11 @@ impl Space {
                 log.saved(&accepted);
             }
             self.journal.feed.saved = accepted.feed;
+            if self.is_ledger(accepted.document) && accepted.origin.is_none() {
+                self.saved_ledger(&accepted.segment);
+            }
         }
         self.written(upto, context);
-        self.saved_decisions(context);
         self.acknowledge(context);
         self.welcome(context);
         context.effects.push(Effect::Notify(Notice::Progress));

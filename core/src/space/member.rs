@@ -206,7 +206,7 @@ impl Space {
         }
         context.effects.push(Effect::Notify(Notice::Roster));
         self.suspect_all();
-        self.recount_commands();
+        self.recount_commands(context);
         let are: BTreeSet<_> = self.roster.members().map(|(device, _)| *device).collect();
         for device in members.difference(&are) {
             self.part_with(*device, context);

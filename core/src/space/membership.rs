@@ -5,12 +5,12 @@ use thiserror::Error;
 
 use super::effect::{Effect, Notice, PeerFault};
 use super::message::{Message, Refusal};
-use super::{Context, Space};
+use super::{Context, DocumentLog, Space};
 use crate::clock::Now;
 use crate::codec;
 use crate::document::Label;
-use crate::id::{DeviceId, DocumentId};
-use crate::log::{Frontier, Segment};
+use crate::id::{ChainId, DeviceId, DocumentId};
+use crate::log::{Frontier, Point, Segment};
 use crate::roster::{Act, Former, JoinRequest, Rank, Role, Ticket};
 
 /// This device may not do that to the roster, or it makes no sense: the subject is no member, say.
@@ -46,7 +46,14 @@ impl Space {
         rng: &mut dyn Rng,
         effects: &mut Vec<Effect>,
     ) -> Result<(), NotPermitted> {
-        let cuts = if role.writes() { Frontier::default() } else { self.ends_of(&device) };
+        let decided = self.roster.member(&device).is_some_and(|it| it.role == Role::Anchor);
+        let cuts = match role {
+            Role::Anchor => Frontier::default(),
+            // Whoever decides no more hands over: what they decided counts as far as this device has it.
+            Role::Writer | Role::Admin if decided => self.ends_in_ledger(&device),
+            Role::Writer | Role::Admin => Frontier::default(),
+            Role::Reader => self.ends_of(&device),
+        };
         let act = Act::Appoint { device, role, rank, cuts };
         self.act(act, &mut Context { now, rng, effects })
     }
@@ -175,9 +182,21 @@ impl Space {
     /// nobody else has, must not be among what counts.
     fn ends_of(&self, device: &DeviceId) -> Frontier {
         let documents = self.index.iter().filter(|(id, _)| !self.is_roster(**id));
-        let chains = documents.flat_map(|(_, log)| &log.chains);
-        let theirs = chains.filter(|(_, chain)| chain.author == *device);
-        let saved = theirs.filter(|(_, chain)| chain.saved.number > 0);
-        saved.map(|(id, chain)| (*id, chain.saved)).collect()
+        documents.flat_map(|(_, log)| ends_in(log, device)).collect()
     }
+
+    /// The same in the ledger alone.
+    fn ends_in_ledger(&self, device: &DeviceId) -> Frontier {
+        let ledger = self.index.get(&self.ledger_document);
+        ledger.into_iter().flat_map(|log| ends_in(log, device)).collect()
+    }
+}
+
+fn ends_in<'a>(
+    log: &'a DocumentLog,
+    device: &'a DeviceId,
+) -> impl Iterator<Item = (ChainId, Point)> + 'a {
+    let theirs = log.chains.iter().filter(|(_, chain)| chain.author == *device);
+    let saved = theirs.filter(|(_, chain)| chain.saved.number > 0);
+    saved.map(|(id, chain)| (*id, chain.saved))
 }

@@ -148,7 +148,8 @@ impl Space {
             let log = self.index.get(&document);
             let covers =
                 |log: &DocumentLog| log.covers(&offered, |chain| inbound.is_refused(chain));
-            if !log.is_some_and(covers) {
+            // Of one that is not to be had from the peer, there is nothing to wait for.
+            if !offered.is_empty() && !log.is_some_and(covers) {
                 let held = log.map(|log| log.frontier_for(&offered)).unwrap_or_default();
                 want.push((document, held));
                 missing.push((label, document, offered));
@@ -223,9 +224,7 @@ impl Space {
         let author = self.chain(&document, &segment.chain)?.author;
         match self.reach(document, &author, &segment.chain, reader) {
             Reach::Whole => Some(segment),
-            Reach::Upto(cut) if segment.before().number < cut.number => {
-                segment.upto(cut).ok().map(|(segment, _)| segment)
-            }
+            Reach::Upto(cut) if segment.before().number < cut.number => segment.upto(cut).ok(),
             Reach::Upto(_) | Reach::Nothing => None,
         }
     }

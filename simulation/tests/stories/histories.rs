@@ -254,3 +254,28 @@ fn what_was_passed_over_comes_when_it_counts_again() {
     assert_eq!(alice.reads(), "milk ");
     net.everyone_agrees();
 }
+
+/// Of a chain that was cut off inside of what came in under one signature, the front was passed on, and whoever knew
+/// of the cut looked for a signature and not for the cut's hash: it hung up, again and again.
+#[test]
+fn what_counts_of_a_cut_chain_is_passed_on_without_a_signature() {
+    let dora = ("dora", Role::Writer);
+    let (net, [alice, bob, carol, dora]) = Net::of([ALICE, BOB, CAROL, dora]);
+    net.link(&alice, &bob);
+    bob.edits("milk ");
+    net.passes(1_000);
+    net.partition(&alice, &bob);
+    bob.edits("late ");
+    net.passes(500);
+    net.link(&bob, &carol);
+    net.passes(1_000);
+    assert_eq!(carol.reads(), "late milk ");
+    assert!(alice.removes(&bob));
+    net.link(&alice, &carol);
+    net.passes(1_000);
+    alice.crashes(Crash::Kill);
+    net.link(&carol, &dora);
+    net.passes(2_000);
+    assert!(dora.reads().ends_with("milk "), "{}", dora.reads());
+    net.everyone_agrees();
+}

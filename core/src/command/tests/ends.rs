@@ -107,7 +107,8 @@ fn what_its_author_takes_back_leaves_nothing_and_is_answered() {
     mine.settle();
     assert_eq!(mine.outbox().count(), 1);
     for number in [1, 2] {
-        mine.decide(command(0, number), device(0), rank(0), WallTime(9));
+        let decided = mine.draft().decide(command(0, number), device(0), rank(0), WallTime(9));
+        mine.take_decision(decided.expect("it was given"));
     }
     // Who hears that it was decided does not take it back any more.
     mine.take_cancel(command(0, 2));

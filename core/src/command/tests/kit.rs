@@ -208,7 +208,10 @@ pub(crate) fn decide(
 ) -> crate::command::Decision {
     anchor.take_call(command(n, number), device(n), rank(n), call);
     let at = WallTime(1_000_000 + anchor.decided());
-    anchor.decide(command(n, number), device(n), rank(n), at).expect("it was just given")
+    let decided = anchor.draft().decide(command(n, number), device(n), rank(n), at);
+    let decision = decided.expect("it was just given");
+    anchor.take_decision(decision.clone());
+    decision
 }
 
 impl Arbitrary for Step {

@@ -116,12 +116,12 @@ impl History {
     fn decisions(&self) -> Vec<Decision> {
         let mut anchor = ledger(9);
         self.given().iter().for_each(|news| tell(&mut anchor, news));
-        let mut numbers = [0; 3];
+        let (mut numbers, mut draft) = ([0; 3], anchor.draft());
         let decide = |by: &u8| {
             numbers[usize::from(*by)] += 1;
             let number = numbers[usize::from(*by)];
             let at = WallTime(1_000_000 + number);
-            anchor.decide(command(*by, number), device(*by), rank(*by), at)
+            draft.decide(command(*by, number), device(*by), rank(*by), at)
         };
         self.decided.iter().filter_map(decide).collect()
     }
