@@ -124,7 +124,7 @@ pub(crate) async fn story(folder: &Path) -> Result<()> {
     let till = Person::open(&folder.join("till"), Network::Offline, registry()).await?;
     for item in ["lamp", "chair"] {
         let sold = till.space.submit(sell(item, "walk-in")).await?;
-        println!("the till sells the {item}, offline: {:?}", sold.predicted());
+        println!("the till sells the {item}, offline: {}", sold.predicted());
     }
     till.close().await?;
 
@@ -132,16 +132,16 @@ pub(crate) async fn story(folder: &Path) -> Result<()> {
     let cart = Person::open(&folder.join("cart"), Network::Online, registry()).await?;
     for item in ["lamp", "chair"] {
         let sold = cart.space.submit(sell(item, "web-order")).await?.decided().await?;
-        println!("the cart sells the {item}: {sold:?}");
+        println!("the cart sells the {item}: {sold}");
     }
     let pay = Pay { item: "chair".to_owned(), from: "web-order".to_owned() };
     cart.space.submit(pay).await?.decided().await?;
-    acknowledge(&cart, 2).await?;
+    acknowledge(&cart, "the cart", 2).await?;
     cart.close().await?;
 
     // The till comes online: the lamp is its customer's, the chair is paid.
     let till = Person::open(&folder.join("till"), Network::Online, registry()).await?;
-    acknowledge(&till, 2).await?;
+    acknowledge(&till, "the till", 2).await?;
     till.close().await?;
 
     // The cart's app opens, hears of it, and makes up for it.
@@ -164,11 +164,11 @@ fn sell(item: &str, to: &str) -> Sell {
 }
 
 /// Hears so many answers to sales.
-async fn acknowledge(person: &Person, count: usize) -> Result<()> {
+async fn acknowledge(person: &Person, name: &str, count: usize) -> Result<()> {
     let mut answers = person.space.verdicts::<Sell>();
     for _ in 0..count {
         let answer = timeout(Duration::from_secs(60), answers.next()).await??;
-        println!("heard: {:?}", answer.outcome);
+        println!("{name} hears: {}", answer.outcome);
         answer.ack().await?;
     }
     Ok(())

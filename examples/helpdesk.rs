@@ -164,7 +164,7 @@ pub(crate) async fn story(folder: &Path) -> Result<()> {
     let mut answers = ann.space.all_verdicts();
     loop {
         let answer = timeout(Duration::from_secs(60), answers.next()).await??;
-        println!("ann hears of {}: {:?}", answer.name, answer.news);
+        println!("ann hears of {}: {}", answer.name, answer.news);
         if answer.command == obsolete {
             break;
         }

@@ -119,7 +119,7 @@ async fn hears(
 ) -> Result<()> {
     let mut answers = person.space.verdicts::<Prescribe>();
     let answer = timeout(Duration::from_secs(60), answers.next()).await??;
-    println!("{name} hears: {:?}", answer.outcome);
+    println!("{name} hears: {}", answer.outcome);
     if !expected(&answer.outcome) {
         return Err(format!("{name} hears something else than expected").into());
     }

@@ -88,7 +88,7 @@ pub(crate) async fn story(folder: &Path) -> Result<()> {
         let person = Person::open(&folder.join(name), Network::Offline, registry()).await?;
         let book = BookSeat { seat: 14, name: name.to_owned() };
         let booking = person.space.submit(book).await?;
-        println!("{name} books seat 14 offline: {:?}", booking.predicted());
+        println!("{name} books seat 14 offline: {}", booking.predicted());
         println!("{name} sees {:?}", person.space.view().get::<Seat>(14)?);
         person.close().await?;
     }
@@ -106,7 +106,7 @@ pub(crate) async fn story(folder: &Path) -> Result<()> {
                 let book = BookSeat { seat: *seat, name: name.to_owned() };
                 person.space.submit(book).await?.decided().await?;
             }
-            outcome => println!("{name} hears: {outcome:?}"),
+            outcome => println!("{name} hears: {outcome}"),
         }
         answer.ack().await?;
         person.close().await?;

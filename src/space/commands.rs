@@ -442,6 +442,15 @@ impl<R: DeserializeOwned> SubmitError<R> {
     }
 }
 
+impl<C: Command> std::fmt::Display for Outcome<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Verdict(verdict) => verdict.fmt(f),
+            Self::Revision(revision) => revision.fmt(f),
+        }
+    }
+}
+
 impl std::fmt::Debug for Space {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let id: &SpaceId = &self.id;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Loss, Revision, Verdict};
+use crate::command::News;
 use crate::record::{Claim, Place};
 
 impl<O: fmt::Debug, R: fmt::Debug> fmt::Display for Verdict<O, R> {
@@ -38,6 +39,15 @@ impl fmt::Display for Revision {
         };
         write!(f, "{what}: ")?;
         says(f, place, claim)
+    }
+}
+
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Verdict(verdict) => verdict.fmt(f),
+            Self::Revision(revision) => revision.fmt(f),
+        }
     }
 }
 
