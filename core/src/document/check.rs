@@ -6,7 +6,7 @@
 //! recurse, and refuses whatever an honest yrs or Yjs would not have written.
 //!
 //! What it can't see, because a single update does not hold it: whether what an item leans on is there, and what kind
-//! of type that is. That is for the [gate](super::gate), where the document is open.
+//! of type that is. That is for the [gate](super::Gate), where the document is open.
 
 mod bad;
 mod block;
