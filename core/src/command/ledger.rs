@@ -154,11 +154,6 @@ impl Ledger {
         self.tasks.next(after, name)
     }
 
-    /// How many tasks are not done.
-    pub fn tasks(&self) -> usize {
-        self.tasks.len()
-    }
-
     /// What was not decided yet, in the order in which it runs.
     pub fn outbox(&self) -> impl Iterator<Item = OutboxEntry> {
         self.preview.pending().map(|(turn, pending)| OutboxEntry {
@@ -169,12 +164,6 @@ impl Ledger {
             since: WallTime(pending.call.clock),
             predicted: pending.judged.as_ref().map(|judged| judged.verdict.clone()),
         })
-    }
-
-    /// What is to become of a command, as far as can be told; nothing if it is decided, or not known.
-    pub fn predicted(&self, command: &CommandId) -> Option<&Verdict> {
-        let (_, pending) = self.preview.get(command)?;
-        pending.judged.as_ref().map(|judged| &judged.verdict)
     }
 
     /// A command by somebody who has seen what this ledger holds.
@@ -306,7 +295,8 @@ impl Ledger {
         self.cancelled.contains(command)
     }
 
-    pub(super) fn undecided(&self, command: &CommandId) -> Option<&Call> {
+    /// A command that is not decided, as it was given.
+    pub fn undecided(&self, command: &CommandId) -> Option<&Call> {
         self.preview.get(command).map(|(_, pending)| &pending.call)
     }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::footprint::Footprint;
 use super::transaction::Halt;
 use super::{Call, Failure, Handler, Transaction, Verdict};
@@ -53,21 +55,7 @@ impl Registry {
     /// Adds a type of command.
     #[must_use]
     pub fn command<C: Handler>(mut self) -> Self {
-        let run = |fields: &Value, tx: &mut Transaction<'_>| {
-            let command: C = fields.to().map_err(bad_fields)?;
-            match command.run(tx) {
-                Ok(output) => Value::of(&output).map_err(bad_fields),
-                Err(refusal) => Err(Ended::Refused(Value::of(&refusal).map_err(bad_fields)?)),
-            }
-        };
-        let check = |fields: &Value, tx: &mut Transaction<'_>| {
-            let command: C = fields.to().map_err(bad_fields)?;
-            match command.check(tx) {
-                Ok(()) => Ok(Value::Null),
-                Err(refusal) => Err(Ended::Refused(Value::of(&refusal).map_err(bad_fields)?)),
-            }
-        };
-        let (run, check) = (Arc::new(run), Arc::new(check));
+        let (run, check) = (untyped::<C, _>(C::run), untyped::<C, _>(C::check));
         let kind = CommandType { version: C::VERSION, upcast: C::upcast, run, check };
         self.commands.insert(C::NAME, kind);
         self
@@ -140,6 +128,19 @@ impl Ended {
             Self::Failed(failure) => Verdict::Failed { failure },
         }
     }
+}
+
+/// A part of a handler, for fields that are not read yet.
+fn untyped<C: Handler, T: Serialize + 'static>(
+    part: fn(&C, &mut Transaction<'_>) -> Result<T, C::Refusal>,
+) -> Run {
+    Arc::new(move |fields, tx| {
+        let command: C = fields.to().map_err(bad_fields)?;
+        match part(&command, tx) {
+            Ok(output) => Value::of(&output).map_err(bad_fields),
+            Err(refusal) => Err(Ended::Refused(Value::of(&refusal).map_err(bad_fields)?)),
+        }
+    })
 }
 
 /// Runs what an app wrote: it may panic, or be ended early.

@@ -73,8 +73,4 @@ impl Tasks {
         let mut open = self.open.values().filter(|task| Some(task.id) > after);
         open.find(|task| task.name == name)
     }
-
-    pub(super) fn len(&self) -> usize {
-        self.open.len()
-    }
 }

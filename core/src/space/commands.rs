@@ -142,10 +142,9 @@ impl Space {
         effects: &mut Vec<Effect>,
     ) -> bool {
         let context = &mut Context { now, rng, effects };
-        let own =
-            self.ledger.outbox().any(|entry| entry.command == *command && entry.author == self.me);
         let chain = self.ledger_chain(context);
-        if !own || chain != command.chain {
+        // What stands on this chain is this device's own.
+        if chain != command.chain || self.ledger.undecided(command).is_none() {
             return false;
         }
         self.add_entry(chain, EntryKind::CANCEL, &codec::encode(&command.number), context);
