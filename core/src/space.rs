@@ -7,6 +7,7 @@
 mod allowance;
 mod author;
 mod commands;
+mod contents;
 mod declining;
 mod effect;
 mod event;
@@ -180,10 +181,7 @@ impl Space {
         incarnation: [u8; 16],
         effects: &mut Vec<Effect>,
     ) -> Self {
-        let record = SpaceRecord { genesis, local: false };
-        let mut space = Self::enter(record, key, incarnation);
-        space.journal.write(effects);
-        space
+        Self::begin(SpaceRecord { genesis, local: false }, key, incarnation, effects)
     }
 
     /// Begins a space that stays on this device: for drafts, preferences, and what the app's interface remembers. It is
@@ -194,10 +192,7 @@ impl Space {
         incarnation: [u8; 16],
         effects: &mut Vec<Effect>,
     ) -> Self {
-        let record = SpaceRecord { genesis, local: true };
-        let mut space = Self::enter(record, key, incarnation);
-        space.journal.write(effects);
-        space
+        Self::begin(SpaceRecord { genesis, local: true }, key, incarnation, effects)
     }
 
     /// Puts a space back together from the store.
@@ -371,6 +366,18 @@ impl Space {
             acked: BTreeMap::new(),
             declined: BTreeMap::new(),
         }
+    }
+
+    /// A space that begins here.
+    fn begin(
+        record: SpaceRecord,
+        key: Arc<DeviceKey>,
+        incarnation: [u8; 16],
+        effects: &mut Vec<Effect>,
+    ) -> Self {
+        let mut space = Self::enter(record, key, incarnation);
+        space.journal.write(effects);
+        space
     }
 
     /// A space that this device has nothing of yet but how it began.

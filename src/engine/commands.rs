@@ -9,7 +9,7 @@ use driftline_core::command::{Answer, CommandId, OutboxEntry, Task, TaskId, Verd
 use driftline_core::id::SpaceId;
 use driftline_core::record::{Table, Value};
 use driftline_core::space::{SubmitError, Submitted};
-use driftline_storage::{Engine as Database, Record, Store, StoreError};
+use driftline_storage::Record;
 use tokio::sync::{oneshot, watch};
 
 use super::Engine;
@@ -122,16 +122,13 @@ impl Showcase {
 }
 
 impl Heard {
-    /// What was acknowledged in each space.
-    pub(super) fn load<E: Database>(
-        store: &Store<E>,
-    ) -> Result<BTreeMap<SpaceId, Self>, StoreError> {
-        let settings = store.settings()?.into_iter();
-        let heard = settings.filter_map(|(name, value)| {
+    /// What was acknowledged in each space, as settings of the store say.
+    pub(super) fn load(settings: &[(String, Vec<u8>)]) -> BTreeMap<SpaceId, Self> {
+        let heard = settings.iter().filter_map(|(name, value)| {
             let space = name.strip_prefix(SETTING)?.parse().ok()?;
-            Some((space, codec::decode(&value).ok()?))
+            Some((space, codec::decode(value).ok()?))
         });
-        Ok(heard.collect())
+        heard.collect()
     }
 
     fn has(&self, number: usize) -> bool {

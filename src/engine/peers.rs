@@ -10,7 +10,7 @@ use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::roster::Roster;
 use driftline_core::space::{Event, TAG_BYTES, Tag, tag, tag_of};
 use driftline_net::{InboundFrame, Network, NetworkEvent, Transport};
-use driftline_storage::{Engine as Database, Record, Store, StoreError};
+use driftline_storage::Record;
 use libp2p::Multiaddr;
 
 use super::Engine;
@@ -44,19 +44,20 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    pub(super) fn load<'a, E: Database>(
+    /// Where peers were last found, as settings of the store say.
+    pub(super) fn load<'a>(
         me: DeviceId,
-        store: &Store<E>,
+        settings: &[(String, Vec<u8>)],
         spaces: impl Iterator<Item = &'a SpaceId>,
-    ) -> Result<Self, StoreError> {
+    ) -> Self {
         let mut known = BTreeMap::new();
-        for (name, value) in store.settings()? {
+        for (name, value) in settings {
             let peer = name.strip_prefix(SETTING).and_then(|id| id.parse().ok());
-            if let (Some(peer), Some(addresses)) = (peer, read_addresses(&value)) {
+            if let (Some(peer), Some(addresses)) = (peer, read_addresses(value)) {
                 known.insert(peer, addresses);
             }
         }
-        Ok(Self {
+        Self {
             me,
             connected: BTreeMap::new(),
             spaces: spaces.copied().collect(),
@@ -66,7 +67,7 @@ impl Peers {
             times_heard: BTreeMap::new(),
             told: BTreeSet::new(),
             queued: BTreeMap::new(),
-        })
+        }
     }
 
     /// Keeps trying to reach everybody whose address is known.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::commands::holds_commands;
+use super::contents::check_updates;
 use super::effect::{ChainState, PeerFault};
 use super::following::Inbound;
 use super::holdings::Growth;
@@ -15,7 +15,6 @@ use super::message::Segments;
 use super::{Context, Space};
 use crate::clock::WallTime;
 use crate::document::Label;
-use crate::document::check::{self, Author, BadUpdate};
 use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::identity::BadSignature;
 use crate::log::{Link, MAX_SEGMENT_BYTES, Point, Segment, SegmentError, Tip};
@@ -251,19 +250,7 @@ impl Space {
         if fresh.before().hash != held.tip.hash || written_here {
             return self.check_fork(document, &held, segment, context);
         }
-        if self.is_roster(document) && !roster::is_quotable(&fresh) {
-            return Err(PeerFault::Roster);
-        }
-        let fits = match self.is_ledger(document) {
-            true => self.belongs_in_ledger(&held.author, &fresh),
-            false => !holds_commands(&fresh),
-        };
-        if !fits {
-            return Err(PeerFault::Ledger);
-        }
-        if !self.is_roster(document) && !self.may_hold(&held.author, &fresh) {
-            return Err(PeerFault::Mend);
-        }
+        self.check_contents(document, &held.author, &fresh)?;
         // It may have been cut off on its way already.
         let fresh = match cut {
             Some(cut) => fresh.upto(cut)?,
@@ -455,18 +442,4 @@ fn grouped(staged: Vec<Staged>) -> Vec<Vec<Staged>> {
         }
     }
     groups
-}
-
-/// Reads every update from end to end: nobody else's client id, no gap, nothing that yrs could choke on. Gives where
-/// the chain's Yjs client stands behind them.
-fn check_updates(segment: &Segment, mut clock: u32) -> Result<u32, BadUpdate> {
-    let client = segment.chain.client_id();
-    let entries = segment.entries().map_while(Result::ok);
-    for update in entries.filter_map(|(entry, _)| entry.update()) {
-        let author = Author::Chain { client, clock: Some(clock) };
-        if let Some(clocks) = check::update(update, author)?.clocks {
-            clock = clocks.end;
-        }
-    }
-    Ok(clock)
 }

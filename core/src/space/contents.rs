@@ -1,0 +1,45 @@
+//! What may stand in an entry: acts in the roster, commands and decisions in the ledger, updates and mends in documents.
+
+use super::Space;
+use super::commands::holds_commands;
+use super::effect::PeerFault;
+use crate::document::check::{self, Author, BadUpdate};
+use crate::id::{DeviceId, DocumentId};
+use crate::log::Segment;
+use crate::roster;
+
+impl Space {
+    /// Checks that a segment has nothing but what an author may write into a document. Updates are
+    /// [read](check_updates) later.
+    pub(super) fn check_contents(
+        &self,
+        document: DocumentId,
+        author: &DeviceId,
+        segment: &Segment,
+    ) -> Result<(), PeerFault> {
+        let (fits, fault) = if self.is_roster(document) {
+            (roster::is_quotable(segment), PeerFault::Roster)
+        } else if self.is_ledger(document) {
+            (self.belongs_in_ledger(author, segment), PeerFault::Ledger)
+        } else if holds_commands(segment) {
+            (false, PeerFault::Ledger)
+        } else {
+            (self.may_hold(author, segment), PeerFault::Mend)
+        };
+        if fits { Ok(()) } else { Err(fault) }
+    }
+}
+
+/// Reads every update from end to end: nobody else's client id, no gap, nothing that yrs could choke on. Gives where
+/// the chain's Yjs client stands behind them.
+pub(super) fn check_updates(segment: &Segment, mut clock: u32) -> Result<u32, BadUpdate> {
+    let client = segment.chain.client_id();
+    let entries = segment.entries().map_while(Result::ok);
+    for update in entries.filter_map(|(entry, _)| entry.update()) {
+        let author = Author::Chain { client, clock: Some(clock) };
+        if let Some(clocks) = check::update(update, author)?.clocks {
+            clock = clocks.end;
+        }
+    }
+    Ok(clock)
+}
