@@ -383,3 +383,8 @@ pub(super) struct Document {
     /// How many entries that connected peers offer are not here yet.
     pub(super) behind: u64,
 }
+
+/// A value of an app's, or a verdict upon it, as a part of an answer: both are JSON by their nature.
+pub(super) fn json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}

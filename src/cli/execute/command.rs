@@ -7,7 +7,7 @@ use driftline::{CommandId, Device, PeerState, Role, Space, SubmitError, Verdict}
 use super::find;
 use crate::cli::error::{CommandError, Error};
 use crate::cli::output::Speaker;
-use crate::cli::report::{self, Report, Waiting, Why};
+use crate::cli::report::{self, Report, Waiting, Why, json};
 use crate::cli::request::Submit;
 
 pub(super) async fn submit(
@@ -101,11 +101,6 @@ fn answer_of(answer: Answer) -> report::Answer {
     let Answer { command, name, fields, at, news } = answer;
     let fields = fields.map(|fields| json(&fields));
     report::Answer { command, name, fields, at: at.0, outcome: json(&news) }
-}
-
-fn json(value: &impl serde::Serialize) -> serde_json::Value {
-    // Verdicts and values are JSON by their nature.
-    serde_json::to_value(value).unwrap_or_default()
 }
 
 impl CommandError {

@@ -6,7 +6,7 @@ use driftline::{Device, Space, View};
 use super::find;
 use crate::cli::error::{Error, NameError};
 use crate::cli::output::Speaker;
-use crate::cli::report::{self, Collection, Record, Report, Story};
+use crate::cli::report::{self, Collection, Record, Report, Story, json};
 use crate::cli::request::{DocumentPath, RecordRequest};
 
 pub(super) async fn record(
@@ -146,9 +146,4 @@ fn report(view: &View, collection: &str, key: &Key, row: Option<&Row>) -> Record
         fields: row.map(|row| json(&row.to_value())),
         tentative: view.confirmed().row(&id) != row,
     }
-}
-
-fn json(value: &impl serde::Serialize) -> serde_json::Value {
-    // Keys and values are JSON by their nature.
-    serde_json::to_value(value).unwrap_or_default()
 }
