@@ -4,6 +4,7 @@
 //! apps to the store's threads, the network's tasks and the pool that merges, which tell it afterwards.
 
 mod commands;
+mod documents;
 mod effects;
 mod inbox;
 mod peers;
@@ -130,11 +131,11 @@ impl Engine {
         });
         let spaces: BTreeMap<_, _> = spaces.collect();
         let shared = spaces.iter().filter(|(_, slot)| !slot.space.is_local());
-        let peers = Peers::load(key.id(), &store, shared.map(|(id, _)| id))?;
+        let settings = store.settings()?;
+        let peers = Peers::load(key.id(), &settings, shared.map(|(id, _)| id));
         if seek {
             peers.remember_all(&network, &reach);
         }
-        let heard = Heard::load(&store)?;
         let (pool, workers) = Pool::start(&store);
         let mut engine = Self {
             key,
@@ -150,7 +151,7 @@ impl Engine {
             reach,
             registry,
             showcase,
-            heard,
+            heard: Heard::load(&settings),
             spaces,
             joins: BTreeMap::new(),
             peers,

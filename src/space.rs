@@ -1,8 +1,10 @@
 //! A space, as an app holds it.
 
+mod answers;
 mod commands;
 mod story;
 mod tasks;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +20,11 @@ use crate::device::Device;
 use crate::document::{Branch, Document};
 use crate::engine::{Deed, EngineGone, Handle, LoadError, Request};
 
-pub use commands::{
-    AllAnswers, Answer, AnswerError, Answers, Difference, Outcome, SubmitError, Submitted, View,
-    Views, Watch,
-};
+pub use answers::{AllAnswers, Answer, AnswerError, Answers, Outcome};
+pub use commands::{SubmitError, Submitted};
 pub use story::StoryError;
 pub use tasks::{Task, Tasks};
+pub use views::{Difference, View, Views, Watch};
 
 /// One space on one device. Handles are cheap to clone.
 #[derive(Clone)]
@@ -332,5 +333,11 @@ impl News {
     /// If the device is closed.
     pub async fn next(&mut self) -> Result<(), EngineGone> {
         self.0.changed().await.map_err(|_| EngineGone)
+    }
+}
+
+impl std::fmt::Debug for Space {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Space").field(&self.id).finish()
     }
 }

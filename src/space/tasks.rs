@@ -6,7 +6,7 @@ use driftline_core::command::{Effect, TaskId};
 use tokio::sync::watch;
 
 use super::Space;
-use super::commands::AnswerError;
+use super::answers::AnswerError;
 use crate::engine::{Asking, EngineGone, Shown};
 
 /// What is to be done outside, of one kind: see [`Space::tasks`].
