@@ -33,8 +33,7 @@ impl World {
     /// The same, of somebody of whom there may be no more than a key.
     pub fn appoint_device(&mut self, who: Who, device: DeviceId, role: Role) -> bool {
         let done = self.govern(who, |space, now, dice, effects| {
-            let member = space.roster().member(&device);
-            let rank = member.and_then(|member| member.rank.clone());
+            let rank = space.roster().rank(&device);
             space.appoint(device, (role, rank), now, dice.rng(), effects).is_ok()
         });
         if done {

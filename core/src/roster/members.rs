@@ -3,7 +3,7 @@
 use super::entry::RosterEntry;
 use super::evidence::Evidence;
 use super::fold::{Deed, Former, Member, Outcome, counting, fold};
-use super::{Act, Genesis, JoinRequest, Quote};
+use super::{Act, Genesis, JoinRequest, Quote, Rank};
 use crate::clock::WallTime;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId};
@@ -45,6 +45,11 @@ impl Roster {
     /// The member's standing, or nothing if it is not one.
     pub fn member(&self, device: &DeviceId) -> Option<&Member> {
         self.outcome.members.get(device)
+    }
+
+    /// Where a member stands in `rank` policies, if it is one and has a rank.
+    pub fn rank(&self, device: &DeviceId) -> Option<Rank> {
+        self.member(device)?.rank.clone()
     }
 
     /// All members.

@@ -119,7 +119,7 @@ impl Space {
         }
         let chain = self.ledger_chain(context);
         let command = CommandId { chain, number: self.next_number(&chain) };
-        let rank = self.roster.member(&self.me).and_then(|member| member.rank.clone());
+        let rank = self.roster.rank(&self.me);
         match self.ledger.try_call(command, &call, rank) {
             Verdict::Refused { refusal } => Err(SubmitError::Refused { refusal }),
             Verdict::Preceded { fields } => Err(SubmitError::Preceded { fields }),
@@ -176,7 +176,7 @@ impl Space {
     /// Takes in what entries of the ledger say that count and are of one of these kinds.
     fn take_ledger(&mut self, author: DeviceId, segment: &Segment, kinds: &[EntryKind]) {
         let decides = self.decisions_count(&author, &segment.chain);
-        let rank = self.roster.member(&author).and_then(|member| member.rank.clone());
+        let rank = self.roster.rank(&author);
         let end = self.counting_end(&author, &segment.chain);
         let entries = entries_of(segment).take_while(|(command, ..)| command.number <= end);
         for (command, kind, payload) in entries {
@@ -246,7 +246,7 @@ impl Space {
         self.undecided = ready.len() == DECIDED_AT_ONCE;
         let mut draft = self.ledger.draft();
         let decisions = ready.into_iter().filter_map(|(command, author)| {
-            let rank = self.roster.member(&author).and_then(|member| member.rank.clone());
+            let rank = self.roster.rank(&author);
             draft.decide(command, author, rank, context.now.wall)
         });
         let decisions: Vec<_> = decisions.collect();

@@ -66,7 +66,7 @@ impl Space {
         let held = self.chain(&self.ledger_document, chain)?;
         let upto = self.counting_end(&held.author, chain).min(held.tip.number);
         let decides = self.decisions_count(&held.author, chain);
-        let rank = self.roster.member(&held.author).and_then(|member| member.rank.clone());
+        let rank = self.roster.rank(&held.author);
         Some(Counted { upto, decides, rank })
     }
 
