@@ -151,7 +151,7 @@ impl Device {
         };
         let engine = Engine::load(parts, !options.offline).map_err(broken)?;
         let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            engine.run(&receiver);
+            engine.run(receiver);
             // Nobody else gets the folder while anything is still written to it.
             drop(folder);
         })?;

@@ -7,6 +7,7 @@ mod commands;
 mod documents;
 mod effects;
 mod inbox;
+mod lanes;
 mod peers;
 mod pool;
 mod replica;
@@ -46,9 +47,6 @@ pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
 pub(crate) use replica::{Access, Handle, LoadError, Watcher};
 pub(crate) use requests::{Deed, Request};
-
-/// After this many inputs, what came in is settled, though more is waiting.
-const INPUTS_AT_ONCE: usize = 512;
 
 /// How long a device that closes waits for a document to be folded. It is only a cache.
 const FOLDING_PATIENCE: Duration = Duration::from_secs(5);
@@ -168,42 +166,32 @@ impl Engine {
     }
 
     /// Runs until the device is closed.
-    pub(crate) fn run(mut self, receiver: &Receiver) {
-        let closed = loop {
-            let Some(first) = self.wait(receiver) else { continue };
-            let more = std::iter::from_fn(|| receiver.try_next()).take(INPUTS_AT_ONCE);
-            let mut closing = None;
-            for input in std::iter::once(first).chain(more) {
-                match input {
-                    Input::Close(reply) => {
-                        closing = Some(reply);
-                        break;
-                    }
-                    input => self.take(input),
+    pub(crate) fn run(mut self, mut receiver: Receiver) {
+        loop {
+            let mut turn = receiver.turn(self.patience()).into_iter();
+            let closed = turn.by_ref().find_map(|input| match input {
+                Input::Close(reply) => Some(reply),
+                input => {
+                    self.take(input);
+                    None
                 }
-            }
+            });
             self.settle();
-            if let Some(reply) = closing {
-                break reply;
+            if let Some(reply) = closed {
+                self.close(reply, turn, receiver);
+                return;
             }
-            if self.deadline().is_some_and(|at| at <= self.now().steady) {
+            if self.patience().is_zero() {
                 self.tick();
                 self.settle();
             }
-        };
-        self.close(closed, receiver);
+        }
     }
 
-    /// The next input; nothing if a deadline came first, which has been dealt with then.
-    fn wait(&mut self, receiver: &Receiver) -> Option<Input> {
+    /// How long until somebody wants a tick.
+    fn patience(&self) -> Duration {
         let now = self.now().steady;
-        let patience = self.deadline().map_or(Duration::from_secs(3600), |at| at.since(now));
-        let input = receiver.next(patience);
-        if input.is_none() {
-            self.tick();
-            self.settle();
-        }
-        input
+        self.deadline().map_or(Duration::from_secs(3600), |at| at.since(now))
     }
 
     /// When a space, or one that is being joined, wants a tick.
@@ -314,21 +302,23 @@ impl Engine {
     }
 
     /// Takes no more edits, and seals and saves all that were made.
-    fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>, receiver: &Receiver) {
+    fn close(
+        mut self,
+        reply: oneshot::Sender<Result<(), StoreError>>,
+        turn: impl Iterator<Item = Input>,
+        mut receiver: Receiver,
+    ) {
         self.close_documents();
         self.showcase.close();
-        while let Some(input) = receiver.try_next() {
-            self.take_last(input);
-        }
+        turn.chain(receiver.rest()).for_each(|input| self.take_last(input));
         for space in self.spaces.keys().copied().collect::<Vec<_>>() {
             self.seal(space);
         }
         self.fold_open_documents();
         let end = Instant::now() + FOLDING_PATIENCE;
-        while self.folding > 0
-            && let Some(input) = receiver.next(end.saturating_duration_since(Instant::now()))
-        {
-            self.take_last(input);
+        while self.folding > 0 && Instant::now() < end {
+            let turn = receiver.turn(end.saturating_duration_since(Instant::now()));
+            turn.into_iter().for_each(|input| self.take_last(input));
         }
         drop(self.pool);
         let closed = self.writer.close();

@@ -10,6 +10,7 @@ use driftline_net::NetworkEvent;
 use driftline_storage::{Progress, Snapshot, StoreError};
 use tokio::sync::oneshot;
 
+use super::lanes::Lanes;
 use super::replica::Replica;
 use super::requests::Request;
 
@@ -63,11 +64,15 @@ pub(crate) struct Inbox {
 }
 
 /// The end that the engine holds.
-pub(crate) struct Receiver(crossbeam_channel::Receiver<Input>);
+pub(crate) struct Receiver {
+    channel: crossbeam_channel::Receiver<Input>,
+    lanes: Lanes,
+}
 
 pub(crate) fn inbox() -> (Inbox, Receiver) {
     let (sender, receiver) = crossbeam_channel::unbounded();
-    (Inbox { sender, waiting_edits: Arc::default() }, Receiver(receiver))
+    let inbox = Inbox { sender, waiting_edits: Arc::default() };
+    (inbox, Receiver { channel: receiver, lanes: Lanes::default() })
 }
 
 impl Inbox {
@@ -115,13 +120,26 @@ impl Inbox {
 }
 
 impl Receiver {
-    /// The next input, or nothing after `patience`.
-    pub(super) fn next(&self, patience: Duration) -> Option<Input> {
-        self.0.recv_timeout(patience).ok()
+    /// What is to be taken now, of all that waits; nothing if nothing came within `patience`.
+    pub(super) fn turn(&mut self, patience: Duration) -> Vec<Input> {
+        if self.lanes.is_empty()
+            && let Ok(first) = self.channel.recv_timeout(patience)
+        {
+            self.lanes.push(first);
+        }
+        self.channel.try_iter().for_each(|input| self.lanes.push(input));
+        self.lanes.turn()
     }
 
-    /// The next input, if one is waiting.
-    pub(super) fn try_next(&self) -> Option<Input> {
-        self.0.try_recv().ok()
+    /// All that waits.
+    pub(super) fn rest(&mut self) -> Vec<Input> {
+        let mut rest = Vec::new();
+        loop {
+            let turn = self.turn(Duration::ZERO);
+            if turn.is_empty() {
+                return rest;
+            }
+            rest.extend(turn);
+        }
     }
 }
