@@ -14,6 +14,7 @@ use yrs::{
 
 use crate::device::Device;
 use crate::engine::{Access, EngineGone, Handle, Request};
+use crate::presence::Presence;
 
 pub use branch::Branch;
 pub use changes::{Change, Changes, Entries};
@@ -25,6 +26,7 @@ pub use why::{Author, Trace, WhyError};
 #[derive(Clone)]
 pub struct Document {
     handle: Arc<Handle>,
+    name: Arc<str>,
     device: Device,
 }
 
@@ -106,8 +108,8 @@ pub struct Edit<T> {
 }
 
 impl Document {
-    pub(crate) fn new(handle: Arc<Handle>, device: Device) -> Self {
-        Self { handle, device }
+    pub(crate) fn new(handle: Arc<Handle>, name: &str, device: Device) -> Self {
+        Self { handle, name: name.into(), device }
     }
 
     /// The document's id.
@@ -174,6 +176,11 @@ impl Document {
     /// visible.
     pub fn changes(&self) -> Changes {
         Changes::new(self.handle.replica.watch(), self.handle.clone())
+    }
+
+    /// Who is here in this document, and what they show: cursors, say. It is the presence of all documents of the name.
+    pub fn presence(&self) -> Presence {
+        Presence::new(self.space(), self.name.clone(), self.device.clone())
     }
 
     /// The whole document as one Yjs update, v1: what any Yjs client can load.

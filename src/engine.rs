@@ -9,6 +9,7 @@ mod effects;
 mod inbox;
 mod peers;
 mod pool;
+mod presence;
 mod replica;
 mod requests;
 mod waiters;
@@ -42,6 +43,8 @@ use replica::Open;
 use requests::Join;
 use waiters::Waiters;
 
+pub(crate) use presence::{Company, Present, Stage};
+
 pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
 pub(crate) use replica::{Access, Handle, LoadError, Watcher};
@@ -70,6 +73,7 @@ pub(crate) struct Engine {
     reach: Arc<Reach>,
     registry: Arc<Registry>,
     showcase: Arc<Showcase>,
+    stage: Arc<Stage>,
     /// Which answers the app has acknowledged.
     heard: BTreeMap<SpaceId, Heard>,
     limits: Limits,
@@ -115,13 +119,15 @@ pub(crate) struct Parts {
     pub(crate) reach: Arc<Reach>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) showcase: Arc<Showcase>,
+    pub(crate) stage: Arc<Stage>,
     pub(crate) limits: Limits,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox, reach, registry, showcase, limits } = parts;
+        let Parts { key, store, writer, network, inbox, reach, registry, showcase, stage, limits } =
+            parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
@@ -151,6 +157,7 @@ impl Engine {
             reach,
             registry,
             showcase,
+            stage,
             heard: Heard::load(&settings),
             spaces,
             joins: BTreeMap::new(),
@@ -244,6 +251,7 @@ impl Engine {
                 self.feed(space, event);
             }
             Input::Request(request) => self.request(request),
+            Input::Presence => self.take_presence(),
             Input::Snapshot { document, snapshot } => {
                 self.folding -= 1;
                 if let Some(snapshot) = snapshot {
@@ -317,6 +325,8 @@ impl Engine {
     fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>, receiver: &Receiver) {
         self.close_documents();
         self.showcase.close();
+        self.stage.close();
+        self.leave();
         while let Some(input) = receiver.try_next() {
             self.take_last(input);
         }
