@@ -37,8 +37,8 @@ pub use device::{
     CloseError, Connection, Device, DeviceOptions, JoinError, ListenError, OpenError,
 };
 pub use document::{
-    Author, Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError, Trace,
-    WhyError,
+    Author, BadCursor, Branch, Change, Changes, Cursor, Delta, Document, Edit, EditError, Entries,
+    Level, ReachError, Side, Step, TextChanges, Trace, Undo, WhyError,
 };
 pub use engine::EngineGone;
 pub use presence::{Other, Others, Presence, ShowError};
