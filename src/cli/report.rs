@@ -392,6 +392,10 @@ pub(super) struct Document {
     pub(super) saved: bool,
     /// How many peers say that they saved all of it.
     pub(super) peers: usize,
+    /// Whether an anchor says so.
+    pub(super) anchored: bool,
+    /// How many edits that this device made since it was opened no other member is known to have saved.
+    pub(super) waiting: u64,
     /// How many entries that connected peers offer are not here yet.
     pub(super) behind: u64,
 }
