@@ -2,6 +2,10 @@
 
 mod branch;
 mod changes;
+mod cursor;
+mod delta;
+mod text_changes;
+mod undo;
 mod why;
 
 use std::sync::Arc;
@@ -14,9 +18,15 @@ use yrs::{
 
 use crate::device::Device;
 use crate::engine::{Access, EngineGone, Handle, Request};
+use crate::presence::Presence;
 
 pub use branch::Branch;
 pub use changes::{Change, Changes, Entries};
+pub use cursor::{BadCursor, Cursor, Side};
+pub use delta::{Delta, Step};
+pub use text_changes::TextChanges;
+pub(crate) use undo::History;
+pub use undo::Undo;
 pub use why::{Author, Trace, WhyError};
 
 /// An open Yjs document. Handles are cheap to clone; when the last is dropped, the document is closed.
@@ -25,6 +35,7 @@ pub use why::{Author, Trace, WhyError};
 #[derive(Clone)]
 pub struct Document {
     handle: Arc<Handle>,
+    name: Arc<str>,
     device: Device,
 }
 
@@ -106,8 +117,8 @@ pub struct Edit<T> {
 }
 
 impl Document {
-    pub(crate) fn new(handle: Arc<Handle>, device: Device) -> Self {
-        Self { handle, device }
+    pub(crate) fn new(handle: Arc<Handle>, name: &str, device: Device) -> Self {
+        Self { handle, name: name.into(), device }
     }
 
     /// The document's id.
@@ -149,20 +160,11 @@ impl Document {
         &self,
         change: impl FnOnce(&mut TransactionMut<'_>) -> T,
     ) -> Result<Edit<T>, EditError> {
-        self.may_edit()?;
-        if !self.handle.replica.has_room() {
-            return Err(EditError::Busy);
-        }
-        let mut txn = self.doc().transact_mut();
-        // Again, now that nobody can change it: a device that closes waits for edits under way, and takes no more.
-        self.may_edit()?;
-        let output = change(&mut txn);
-        drop(txn);
-        if self.handle.replica.access() == Access::TooLarge {
-            return Err(EditError::TooLarge);
-        }
-        let update = self.handle.replica.edits();
-        Ok(Edit { output, handle: self.handle.clone(), device: self.device.clone(), update })
+        let history = self.handle.replica.history();
+        self.may_edit_now()?;
+        let output = change(&mut self.doc().transact_mut());
+        drop(history);
+        self.edited(output)
     }
 
     /// Reads the document.
@@ -176,6 +178,11 @@ impl Document {
         Changes::new(self.handle.replica.watch(), self.handle.clone())
     }
 
+    /// Who is here in this document, and what they show: cursors, say. It is the presence of all documents of the name.
+    pub fn presence(&self) -> Presence {
+        Presence::new(self.space(), self.name.clone(), self.device.clone())
+    }
+
     /// The whole document as one Yjs update, v1: what any Yjs client can load.
     pub fn state(&self) -> Vec<u8> {
         self.read(|txn| txn.encode_state_as_update_v1(&yrs::StateVector::default()))
@@ -185,9 +192,12 @@ impl Document {
         self.handle.replica.space
     }
 
-    fn may_edit(&self) -> Result<(), EditError> {
+    /// Whether an edit may be made. Asked while nobody else edits: a device that closes waits for edits under way, and
+    /// takes no more.
+    fn may_edit_now(&self) -> Result<(), EditError> {
         match self.handle.replica.access() {
-            Access::Writable => Ok(()),
+            Access::Writable if self.handle.replica.has_room() => Ok(()),
+            Access::Writable => Err(EditError::Busy),
             Access::ReadOnly => Err(EditError::ReadOnly),
             Access::Removed => Err(EditError::Removed),
             Access::Deleted => Err(EditError::Deleted),
@@ -197,6 +207,16 @@ impl Document {
             Access::TooLarge => Err(EditError::TooLarge),
             Access::Closed => Err(EditError::Closed),
         }
+    }
+
+    /// What became of an edit that was made.
+    fn edited<T>(&self, output: T) -> Result<Edit<T>, EditError> {
+        let replica = &self.handle.replica;
+        if replica.access() == Access::TooLarge {
+            return Err(EditError::TooLarge);
+        }
+        let (handle, device, update) = (self.handle.clone(), self.device.clone(), replica.edits());
+        Ok(Edit { output, handle, device, update })
     }
 
     fn doc(&self) -> &yrs::Doc {

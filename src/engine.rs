@@ -10,6 +10,7 @@ mod inbox;
 mod lanes;
 mod peers;
 mod pool;
+mod presence;
 mod replica;
 mod requests;
 mod waiters;
@@ -43,6 +44,8 @@ use replica::Open;
 use requests::Join;
 use waiters::Waiters;
 
+pub(crate) use presence::{Company, Present, Stage};
+
 pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
 pub(crate) use replica::{Access, Handle, LoadError, Watcher};
@@ -68,6 +71,7 @@ pub(crate) struct Engine {
     reach: Arc<Reach>,
     registry: Arc<Registry>,
     showcase: Arc<Showcase>,
+    stage: Arc<Stage>,
     /// Which answers the app has acknowledged.
     heard: BTreeMap<SpaceId, Heard>,
     limits: Limits,
@@ -113,13 +117,15 @@ pub(crate) struct Parts {
     pub(crate) reach: Arc<Reach>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) showcase: Arc<Showcase>,
+    pub(crate) stage: Arc<Stage>,
     pub(crate) limits: Limits,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox, reach, registry, showcase, limits } = parts;
+        let Parts { key, store, writer, network, inbox, reach, registry, showcase, stage, limits } =
+            parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
@@ -149,6 +155,7 @@ impl Engine {
             reach,
             registry,
             showcase,
+            stage,
             heard: Heard::load(&settings),
             spaces,
             joins: BTreeMap::new(),
@@ -232,6 +239,7 @@ impl Engine {
                 self.feed(space, event);
             }
             Input::Request(request) => self.request(request),
+            Input::Presence => self.take_presence(),
             Input::Snapshot { document, snapshot } => {
                 self.folding -= 1;
                 if let Some(snapshot) = snapshot {
@@ -310,6 +318,8 @@ impl Engine {
     ) {
         self.close_documents();
         self.showcase.close();
+        self.stage.close();
+        self.leave();
         turn.chain(receiver.rest()).for_each(|input| self.take_last(input));
         for space in self.spaces.keys().copied().collect::<Vec<_>>() {
             self.seal(space);

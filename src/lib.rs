@@ -28,6 +28,7 @@
 mod device;
 mod document;
 mod engine;
+mod presence;
 mod space;
 pub mod trace;
 mod verify;
@@ -36,10 +37,11 @@ pub use device::{
     CloseError, Connection, Device, DeviceOptions, JoinError, ListenError, OpenError,
 };
 pub use document::{
-    Author, Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError, Trace,
-    WhyError,
+    Author, BadCursor, Branch, Change, Changes, Cursor, Delta, Document, Edit, EditError, Entries,
+    Level, ReachError, Side, Step, TextChanges, Trace, Undo, WhyError,
 };
 pub use engine::EngineGone;
+pub use presence::{Other, Others, Presence, ShowError};
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
     GovernError, Invitation, InviteError, Members, News, Outcome, Space, StoryError, SubmitError,
@@ -55,6 +57,7 @@ pub use driftline_core::command::{
 pub use driftline_core::document::provenance::{Contribution, Origin};
 pub use driftline_core::document::{ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};
+pub use driftline_core::presence::PresenceError;
 pub use driftline_core::record;
 pub use driftline_core::record::{Field, Policies, Policy, Record};
 pub use driftline_core::roster::{

@@ -25,6 +25,7 @@ mod membership;
 mod mending;
 mod message;
 mod offer;
+mod presence;
 mod refolding;
 mod session;
 mod status;
@@ -50,6 +51,7 @@ use holdings::Holdings;
 use index::{DocumentLog, Index};
 use intake::Intake;
 use journal::Journal;
+use presence::Presence;
 use refolding::{Counted, Refold};
 use session::Session;
 
@@ -125,6 +127,7 @@ pub struct Space {
     acked: BTreeMap<DeviceId, u64>,
     /// Who takes no more of something that this device holds, or hung up, and why.
     declined: BTreeMap<DeviceId, Declined>,
+    presence: Presence,
 }
 
 /// A space as read back from the store.
@@ -272,6 +275,7 @@ impl Space {
         self.mend_strays(context);
         self.acknowledge(context);
         self.welcome(context);
+        self.settle_presence(context);
         self.serve_everybody(context);
     }
 
@@ -287,7 +291,8 @@ impl Space {
     /// A space without sessions and without edits that wait needs no tick.
     pub fn deadline(&self) -> Option<SteadyTime> {
         let sessions = self.sessions.values().map(Session::deadline);
-        sessions.chain(self.authors.deadline()).chain(self.decide_deadline()).min()
+        let others = self.authors.deadline().into_iter().chain(self.decide_deadline());
+        sessions.chain(others).chain(self.presence_deadline()).min()
     }
 
     /// Sets how much is taken of others, from now on. It begins with the [default](Limits::default).
@@ -365,6 +370,7 @@ impl Space {
             seen: BTreeMap::new(),
             acked: BTreeMap::new(),
             declined: BTreeMap::new(),
+            presence: Presence::new(me),
         }
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use driftline::record::{Value, ValueError};
 use driftline::trace::TraceError;
 use driftline::{
-    CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, FolderError,
+    BadName, CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, FolderError,
     GovernError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, ReachError,
-    SpaceId, StoryError, SubmitError, VerifyError, WhyError,
+    ShowError, SpaceId, StoryError, SubmitError, VerifyError, WhyError,
 };
 use thiserror::Error;
 
@@ -86,6 +86,11 @@ pub(super) enum Error {
         source: CommandError,
     },
     #[error(transparent)]
+    Presence {
+        #[from]
+        source: PresenceError,
+    },
+    #[error(transparent)]
     Replay {
         #[from]
         source: ReplayError,
@@ -132,6 +137,14 @@ pub(super) enum Error {
 }
 
 /// Why the process that has the folder can't be asked, or can't be reached by others.
+#[derive(Debug, Error)]
+pub(super) enum PresenceError {
+    #[error(transparent)]
+    Name { source: BadName },
+    #[error(transparent)]
+    Show { source: ShowError },
+}
+
 #[derive(Debug, Error)]
 pub(super) enum ControlError {
     #[error(

@@ -7,6 +7,7 @@ mod edit;
 mod find;
 mod join;
 mod member;
+mod presence;
 mod record;
 mod replay;
 mod space;
@@ -37,6 +38,7 @@ pub(super) async fn execute(
         Request::Member(request) => member::member(device, request, speaker).await,
         Request::Join(join) => join::join(device, &join, speaker).await,
         Request::Status(status) => status::status(device, status.space.as_deref(), speaker).await,
+        Request::Presence(request) => presence::presence(device, request, speaker).await,
         Request::Record(request) => record::record(device, request, speaker).await,
         Request::Submit(request) => command::submit(device, request, speaker).await,
         Request::Outbox { space } => command::outbox(device, &space, speaker).await,

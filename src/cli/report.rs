@@ -30,6 +30,8 @@ pub(super) enum Report {
     Replayed(Replayed),
     Change(Change),
     Missed,
+    Showing { state: serde_json::Value },
+    Present(Present),
     Collections { space: SpaceId, collections: Vec<Collection> },
     Record(Record),
     Story(Story),
@@ -43,6 +45,16 @@ pub(super) enum Report {
     Finding(Box<Finding>),
     Verified(Verified),
     Left,
+}
+
+/// Somebody who is here, or was.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Present {
+    pub(super) device: DeviceId,
+    /// 0 for the device's own user, another number for somebody who is here through it.
+    pub(super) guest: u64,
+    /// Nothing if they are gone.
+    pub(super) state: Option<serde_json::Value>,
 }
 
 /// A collection, and how many records it has.
@@ -380,6 +392,10 @@ pub(super) struct Document {
     pub(super) saved: bool,
     /// How many peers say that they saved all of it.
     pub(super) peers: usize,
+    /// Whether an anchor says so.
+    pub(super) anchored: bool,
+    /// How many edits that this device made since it was opened no other member is known to have saved.
+    pub(super) waiting: u64,
     /// How many entries that connected peers offer are not here yet.
     pub(super) behind: u64,
 }

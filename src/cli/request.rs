@@ -31,6 +31,9 @@ pub(super) enum Request {
     /// Documents: list, read, edit, replay, export, watch
     #[command(subcommand)]
     Doc(DocRequest),
+    /// Presence: show yourself to those who are here, see who is
+    #[command(subcommand)]
+    Presence(PresenceRequest),
     /// Records: list them, read one, watch a collection
     #[command(subcommand)]
     Record(RecordRequest),
@@ -247,6 +250,35 @@ pub(super) enum Format {
 
 #[derive(Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+pub(super) enum PresenceRequest {
+    /// Shows something to all who are here, such as '{"at": 4}', until Ctrl-C
+    Set {
+        /// SPACE/NAME: split at the first slash. No document need be called so
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+        /// What to show, as JSON of at most 4 KiB
+        #[arg(value_name = "JSON", value_parser = parse::json)]
+        state: serde_json::Value,
+        /// Not until Ctrl-C, but for so long: 90s, 30m, 12h, 7d or 2w
+        #[arg(long = "for", value_name = "SPAN", value_parser = parse::span, env = "DRIFTLINE_FOR")]
+        lasts: Option<Duration>,
+    },
+    /// Who else is here, and what they show
+    Ls {
+        /// SPACE/NAME: split at the first slash
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+    },
+    /// A line for each who comes, shows something else, or goes, until Ctrl-C
+    Watch {
+        /// SPACE/NAME: split at the first slash
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+    },
+}
+
+#[derive(Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum RecordRequest {
     /// The records of a collection, or the collections of a space
     Ls {
@@ -280,7 +312,7 @@ pub(super) struct Submit {
     /// What the app calls the command
     pub(super) command: String,
     /// Its fields, as JSON
-    #[arg(value_name = "JSON", value_parser = parse::fields)]
+    #[arg(value_name = "JSON", value_parser = parse::json)]
     pub(super) fields: serde_json::Value,
     /// The version of the command that these are the fields of
     #[arg(long, default_value_t = 1, env = "DRIFTLINE_COMMAND_VERSION")]

@@ -139,6 +139,10 @@ impl Engine {
     }
 
     fn notify(&mut self, space: SpaceId, notice: Notice) {
+        if let Notice::Presence(topic) = notice {
+            // It comes and goes all the time, and no status shows it.
+            return self.put_on_stage(space, topic);
+        }
         let Some(slot) = self.spaces.get_mut(&space) else { return };
         slot.news.send_modify(|news| *news += 1);
         match notice {
@@ -151,7 +155,7 @@ impl Engine {
             Notice::Refused(refusal) => slot.waiters.refuse_role(refusal),
             Notice::Peers => slot.waiters.settle(&slot.space),
             Notice::Records => self.show(space),
-            Notice::Document(_) => {}
+            Notice::Document(_) | Notice::Presence(_) => {}
             Notice::Retired { document, chain } => self.stop_writing(document, chain),
             Notice::Forked { document, chain, author } => {
                 tracing::error!(

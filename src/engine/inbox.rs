@@ -44,6 +44,8 @@ pub(super) enum Input {
         update: Option<Vec<u8>>,
     },
     Request(Request),
+    /// Apps want something else to be shown: it waits on the [`Stage`](super::Stage).
+    Presence,
     /// A document's state was folded, unless it was edited meanwhile.
     Snapshot {
         document: DocumentId,

@@ -10,6 +10,7 @@ mod killing;
 mod meeting;
 mod members;
 mod person;
+mod presence;
 mod protecting;
 mod roles;
 mod speaking;

@@ -89,6 +89,17 @@ impl Authors {
         self.chains.get(chain).is_some_and(|author| author.updates > 0)
     }
 
+    /// How many updates of a document nobody saved who has saved the feed up to `acked` at the most. Who remembers no
+    /// more where an update got to counts it as waiting.
+    pub(super) fn waiting(&self, document: &DocumentId, acked: Option<u64>) -> u64 {
+        let of_this = self.chains.values().filter(|author| author.document == *document);
+        let waiting = of_this.map(|author| {
+            let saved = author.sealed.iter().rev().find(|sealed| Some(sealed.feed) <= acked);
+            author.updates - saved.map_or(0, |sealed| sealed.updates)
+        });
+        waiting.sum()
+    }
+
     /// Whether edits of that document are not sealed yet.
     pub(super) fn is_writing(&self, document: &DocumentId) -> bool {
         self.unsealed.iter().any(|chain| self.chains[chain].document == *document)

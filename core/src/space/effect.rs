@@ -94,6 +94,8 @@ pub enum Notice {
     Records,
     /// A peer that is a member came or went, or a session with one changed its state.
     Peers,
+    /// What is [shown](super::Space::presence) in a topic is other than before.
+    Presence(Arc<str>),
     /// A peer has more of one of this device's own chains than the device itself. It is written no more.
     Retired {
         /// The document.
@@ -148,6 +150,9 @@ pub enum PeerFault {
     /// It put something into the ledger that does not belong there, or commands into another document.
     #[error("it put something into the ledger, or into a document, that does not belong there")]
     Ledger,
+    /// It sent presence without a topic, or too large, or that its owner did not sign.
+    #[error("it sent presence that is too large, has no topic, or is not signed by its owner")]
+    Presence,
     /// It said more than it may, unasked.
     #[error("it sent more than this device listens to")]
     TooFast {

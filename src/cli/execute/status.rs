@@ -57,6 +57,7 @@ fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {
 }
 
 pub(super) fn document_report(status: DocumentStatus) -> report::Document {
-    let DocumentStatus { document, name, entries, chains, saved, peers, behind } = status;
-    report::Document { document, name, entries, chains, saved, peers, behind }
+    let DocumentStatus { document, name, entries, chains, saved, peers, anchored, waiting, behind } =
+        status;
+    report::Document { document, name, entries, chains, saved, peers, anchored, waiting, behind }
 }

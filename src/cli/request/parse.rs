@@ -110,8 +110,8 @@ pub(super) fn span(text: &str) -> Result<Duration, BadSpan> {
     Ok(Duration::from_secs(u64::from(number) * unit))
 }
 
-/// A command's fields.
-pub(super) fn fields(text: &str) -> Result<serde_json::Value, serde_json::Error> {
+/// A command's fields, or what is to be shown.
+pub(super) fn json(text: &str) -> Result<serde_json::Value, serde_json::Error> {
     serde_json::from_str(text)
 }
 
