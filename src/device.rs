@@ -1,5 +1,6 @@
 //! A device: a folder with a key and a store, an engine, and its place on the network.
 
+mod backup;
 mod error;
 mod reach;
 
@@ -18,6 +19,7 @@ use libp2p::Multiaddr;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+pub use backup::CopyError;
 pub use error::{CloseError, JoinError, ListenError, OpenError};
 pub(crate) use reach::{Reach, is_loopback};
 

@@ -2,6 +2,7 @@
 
 mod branch;
 mod changes;
+mod import;
 mod why;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::engine::{Access, EngineGone, Handle, Request};
 
 pub use branch::Branch;
 pub use changes::{Change, Changes, Entries};
+pub use import::ImportError;
 pub use why::{Author, Trace, WhyError};
 
 /// An open Yjs document. Handles are cheap to clone; when the last is dropped, the document is closed.

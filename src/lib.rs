@@ -33,11 +33,11 @@ pub mod trace;
 mod verify;
 
 pub use device::{
-    CloseError, Connection, Device, DeviceOptions, JoinError, ListenError, OpenError,
+    CloseError, Connection, CopyError, Device, DeviceOptions, JoinError, ListenError, OpenError,
 };
 pub use document::{
-    Author, Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError, Trace,
-    WhyError,
+    Author, Branch, Change, Changes, Document, Edit, EditError, Entries, ImportError, Level,
+    ReachError, Trace, WhyError,
 };
 pub use engine::EngineGone;
 pub use space::{
@@ -67,7 +67,8 @@ pub use driftline_core::space::{
 };
 pub use driftline_net::{Limits, Traffic, Transport};
 pub use driftline_storage::{
-    BadPassphrase, Fault, Finding, Folder, FolderError, KeyFile, Passphrase, StoreError, Tally,
+    BackedUp, BackupError, BadArchive, BadPassphrase, Fault, Finding, Folder, FolderError, KeyFile,
+    Passphrase, StoreError, Tally,
 };
 pub use libp2p::Multiaddr;
 pub use yrs;

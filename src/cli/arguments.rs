@@ -63,6 +63,18 @@ pub(super) enum DeviceCommand {
     Key(KeyCommand),
     #[command(flatten)]
     Request(Request),
+    /// Makes the device's folder from a backup; there must be nothing in it
+    #[command(
+        long_about = "Makes the device's folder (--data) from a backup. There must be nothing in it.\n\n\
+        It takes the place of the device that is gone: never run both. What that one wrote after the backup was made \
+        comes back from members who have it, and what it had asked for and was not decided waits, under its old name, \
+        until they say what became of it."
+    )]
+    Restore {
+        /// The folder that `driftline backup` wrote
+        #[arg(value_name = "DIR")]
+        backup: PathBuf,
+    },
     /// Stays online until Ctrl-C, then says goodbye and leaves
     Run(Online),
     /// The same with a server's defaults: a known port (4001), room for more peers, a log of what happens

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub(super) enum Report {
     Device { device: DeviceId, folder: PathBuf, existed: bool },
     Key { device: DeviceId, file: PathBuf, protected: bool },
+    BackedUp { device: DeviceId, folder: PathBuf, rows: u64, bytes: u64 },
+    Revived { device: DeviceId, folder: PathBuf, rows: u64 },
     Online(Online),
     SpaceBegun { space: SpaceId, name: String },
     Spaces { spaces: Vec<NamedSpace> },
@@ -22,6 +24,7 @@ pub(super) enum Report {
     Joined { space: SpaceId, name: String, documents: usize, already: bool },
     Documents { space: SpaceId, documents: Vec<Document> },
     Deleted { space: SpaceId, name: String },
+    Imported { document: DocumentId, name: String },
     Restored { space: SpaceId, name: String },
     DeletedDocument { name: String, by: DeviceId, at: u64 },
     Text { root: String, text: String },

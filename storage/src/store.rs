@@ -70,7 +70,7 @@ pub enum StoreError {
 }
 
 #[derive(Debug)]
-enum Standing {
+pub(crate) enum Standing {
     Open,
     Broken(Arc<StoreError>),
     Closed,
@@ -80,7 +80,7 @@ enum Standing {
 /// One device's records in a database: spaces, documents, chains, segments, and what goes with them.
 #[derive(Debug)]
 pub struct Store<E: Engine> {
-    engine: E,
+    pub(crate) engine: E,
     life: LifeRow,
     proven: bool,
     /// Held for writing while a batch is applied, and for reading by those who read a value of several
@@ -253,7 +253,7 @@ impl<E: Engine> Store<E> {
         Ok(())
     }
 
-    fn standing(&self) -> RwLockReadGuard<'_, Standing> {
+    pub(crate) fn standing(&self) -> RwLockReadGuard<'_, Standing> {
         self.standing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -283,7 +283,7 @@ impl Standing {
     }
 }
 
-fn check_format<E: Engine>(engine: &E) -> Result<(), StoreError> {
+pub(crate) fn check_format<E: Engine>(engine: &E) -> Result<(), StoreError> {
     let key = RowKey::format();
     let Some(value) = row::get(engine, &key)? else { return Ok(()) };
     match value.try_into().map(u32::from_be_bytes) {

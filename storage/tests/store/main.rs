@@ -4,6 +4,7 @@
 
 mod audit;
 mod author;
+mod backups;
 mod failing;
 mod folder;
 mod key;
