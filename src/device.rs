@@ -1,6 +1,7 @@
 //! A device: a folder with a key and a store, an engine, and its place on the network.
 
 mod backup;
+mod disk;
 mod error;
 mod reach;
 
@@ -20,10 +21,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 pub use backup::CopyError;
+pub use disk::{Damaged, DiskState, DiskStatus};
 pub use error::{CloseError, JoinError, ListenError, OpenError};
 pub(crate) use reach::{Reach, is_loopback};
 
-use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, Showcase, inbox};
+use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, Room, Showcase, inbox};
 use crate::space::Space;
 
 /// How a device behaves; the default listens on nothing and looks for nobody.
@@ -125,7 +127,7 @@ impl Device {
         let store = Arc::new(Store::open(database, life).map_err(broken)?);
 
         let (reach, showcase) = (Arc::new(Reach::default()), Arc::new(Showcase::default()));
-        let (inbox, receiver) = inbox();
+        let (inbox, receiver) = inbox(Room::of(&store));
         let told = inbox.clone();
         let writer = Writer::start(store.clone(), move |progress| told.progress(progress))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -299,6 +301,11 @@ impl Device {
         look: impl FnOnce(&Store<SledEngine>) -> T + Send + 'static,
     ) -> Result<T, EngineGone> {
         self.ask(|reply| Request::Look(Box::new(move |store| _ = reply.send(look(store))))).await
+    }
+
+    /// Tells the engine something.
+    pub(crate) fn request(&self, request: Request) {
+        self.shared.inbox.request(request);
     }
 
     /// Asks the engine something.

@@ -53,6 +53,11 @@ pub enum EditError {
     /// More edits wait to be written than fit: try again in a moment.
     #[error("too many edits wait to be written: try again in a moment")]
     Busy,
+    /// There is no room on the disk. When there is, the document can be edited again.
+    #[error(
+        "the disk is full: free some of it, and the document can be edited again within a second"
+    )]
+    DiskFull,
     /// The store failed: nothing more is kept.
     #[error(
         "the store failed, so nothing more can be kept: free some disk space, then close the device and open it again"
@@ -152,6 +157,9 @@ impl Document {
         change: impl FnOnce(&mut TransactionMut<'_>) -> T,
     ) -> Result<Edit<T>, EditError> {
         self.may_edit()?;
+        if self.handle.replica.is_disk_full() {
+            return Err(EditError::DiskFull);
+        }
         if !self.handle.replica.has_room() {
             return Err(EditError::Busy);
         }

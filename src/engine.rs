@@ -4,6 +4,7 @@
 //! apps to the store's threads, the network's tasks and the pool that merges, which tell it afterwards.
 
 mod commands;
+mod damage;
 mod documents;
 mod effects;
 mod inbox;
@@ -11,6 +12,7 @@ mod peers;
 mod pool;
 mod replica;
 mod requests;
+mod room;
 mod waiters;
 
 use std::collections::{BTreeMap, HashMap};
@@ -34,6 +36,7 @@ use crate::device::Reach;
 
 use commands::Heard;
 pub(crate) use commands::{Asking, Given, Refused, Showcase, Shown};
+use damage::Damage;
 use effects::Batches;
 use inbox::Input;
 use peers::Peers;
@@ -46,6 +49,7 @@ pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
 pub(crate) use replica::{Access, Handle, LoadError, Watcher};
 pub(crate) use requests::{Deed, Request};
+pub(crate) use room::Room;
 
 /// After this many inputs, what came in is settled, though more is waiting.
 const INPUTS_AT_ONCE: usize = 512;
@@ -86,8 +90,12 @@ pub(crate) struct Engine {
     reload: Vec<Arc<Replica>>,
     /// How many documents the pool is folding.
     folding: usize,
-    /// Set once the store has failed: nothing is written any more.
-    broken: bool,
+    /// What is stored and can't be read any more.
+    damage: Damage,
+    /// Whether the disk is full: what others write is not taken in.
+    full: bool,
+    /// Why the store has failed, once it has: nothing is written any more.
+    broken: Option<Arc<StoreError>>,
 }
 
 /// A space, and who waits for something in it.
@@ -102,6 +110,11 @@ impl Slot {
     fn new(mut space: Space, limits: Limits) -> Self {
         space.set_limits(limits);
         Self { space, waiters: Waiters::default(), news: watch::Sender::new(0) }
+    }
+
+    /// Tells whoever watches that there is something new.
+    fn tell(&self) {
+        self.news.send_modify(|news| *news += 1);
     }
 }
 
@@ -160,7 +173,9 @@ impl Engine {
             mending: BTreeMap::new(),
             reload: Vec::new(),
             folding: 0,
-            broken: false,
+            damage: Damage::default(),
+            full: false,
+            broken: None,
         };
         // What was kept is shown before anything else happens.
         engine.settle();
@@ -183,6 +198,7 @@ impl Engine {
                 }
             }
             self.settle();
+            self.look_at_disk();
             if let Some(reply) = closing {
                 break reply;
             }
@@ -202,6 +218,7 @@ impl Engine {
         if input.is_none() {
             self.tick();
             self.settle();
+            self.look_at_disk();
         }
         input
     }
@@ -210,7 +227,8 @@ impl Engine {
     fn deadline(&self) -> Option<SteadyTime> {
         let spaces = self.spaces.values().filter_map(|slot| slot.space.deadline());
         let joins = self.joins.values().map(|join| join.joining.deadline());
-        spaces.chain(joins).min()
+        let look = self.full.then(|| self.now().steady + room::LOOK_EVERY);
+        spaces.chain(joins).chain(look).min()
     }
 
     fn tick(&mut self) {
@@ -243,6 +261,7 @@ impl Engine {
                 };
                 self.feed(space, event);
             }
+            Input::Readable { document, chain, lost } => self.readable((document, chain), lost),
             Input::Request(request) => self.request(request),
             Input::Snapshot { document, snapshot } => {
                 self.folding -= 1;
@@ -267,18 +286,38 @@ impl Engine {
                     self.feed(space, Event::Saved { upto });
                 }
             }
-            Progress::Failed(error) => self.store_failed(&error),
+            Progress::Failed(error) => self.store_failed(error),
         }
     }
 
     /// Nothing is written any more, so nothing may be edited, and nothing waits in vain.
-    fn store_failed(&mut self, error: &(dyn std::error::Error + 'static)) {
-        tracing::error!(error, "the store failed: nothing more is written");
-        self.broken = true;
+    fn store_failed(&mut self, error: Arc<StoreError>) {
+        let cause: &(dyn std::error::Error + 'static) = &*error;
+        tracing::error!(error = cause, "the store failed: nothing more is written");
+        self.broken = Some(error);
         for slot in self.spaces.values_mut() {
             slot.waiters.fail();
+            slot.tell();
         }
         self.set_access();
+    }
+
+    /// Takes in no more from others while the disk is full, and tells whoever watches when that begins or ends.
+    fn look_at_disk(&mut self) {
+        let full = self.inbox.is_disk_full();
+        if std::mem::replace(&mut self.full, full) == full {
+            return;
+        }
+        match full {
+            true => {
+                tracing::error!("the disk is full: nothing more is taken in until there is room")
+            }
+            false => tracing::info!("there is room on the disk again"),
+        }
+        for slot in self.spaces.values_mut() {
+            slot.space.set_full(full);
+            slot.tell();
+        }
     }
 
     fn settle(&mut self) {

@@ -33,7 +33,8 @@ pub mod trace;
 mod verify;
 
 pub use device::{
-    CloseError, Connection, CopyError, Device, DeviceOptions, JoinError, ListenError, OpenError,
+    CloseError, Connection, CopyError, Damaged, Device, DeviceOptions, DiskState, DiskStatus,
+    JoinError, ListenError, OpenError,
 };
 pub use document::{
     Author, Branch, Change, Changes, Document, Edit, EditError, Entries, ImportError, Level,

@@ -332,7 +332,27 @@ pub(super) enum Difference {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Status {
     pub(super) device: DeviceId,
+    /// What is wrong with the disk, if anything is.
+    pub(super) disk: Option<Trouble>,
+    pub(super) damaged: Vec<Damaged>,
     pub(super) spaces: Vec<Space>,
+}
+
+/// Why nothing more is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Trouble {
+    Full,
+    Failed(String),
+}
+
+/// A document of which something stored has changed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Damaged {
+    pub(super) document: DocumentId,
+    pub(super) name: String,
+    pub(super) chain: ChainId,
+    pub(super) entry: u64,
 }
 
 #[derive(Serialize, Deserialize)]

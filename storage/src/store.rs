@@ -3,10 +3,12 @@
 mod audit;
 mod load;
 mod read;
+mod repair;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use driftline_core::codec;
+use driftline_core::log::Segment;
 use driftline_core::space::Change;
 use thiserror::Error;
 
@@ -132,6 +134,11 @@ impl<E: Engine> Store<E> {
         self.proven
     }
 
+    /// How many bytes are free on the disk; `None` where that is not known.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.engine.free_bytes()
+    }
+
     /// Takes in records, all or none: they are visible to reads when this returns.
     ///
     /// # Errors
@@ -237,8 +244,10 @@ impl<E: Engine> Store<E> {
             }
             Change::Segment { document, segment } => {
                 let row = RowKey::segment(document, &segment.chain, segment.first());
-                let value = codec::encode(&(&segment.link, &segment.body, &segment.signature));
-                row::put(batch, &row, &value);
+                row::put(batch, &row, &segment_value(segment));
+            }
+            Change::PutBack { document, segment } => {
+                return self.put_back(batch, document, segment);
             }
             Change::Chain { document, chain, record } => {
                 row::put(batch, &RowKey::end(document, chain), &codec::encode(record));
@@ -281,6 +290,10 @@ impl Standing {
         *self = Self::Broken(Arc::clone(&cause));
         StoreError::Broken { cause }
     }
+}
+
+fn segment_value(segment: &Segment) -> Vec<u8> {
+    codec::encode(&(&segment.link, &segment.body, &segment.signature))
 }
 
 pub(crate) fn check_format<E: Engine>(engine: &E) -> Result<(), StoreError> {

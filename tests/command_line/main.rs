@@ -5,6 +5,7 @@
 mod backups;
 mod canary;
 mod deciding;
+mod disks;
 mod documents;
 mod keeping;
 mod killing;
