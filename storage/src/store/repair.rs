@@ -42,7 +42,8 @@ impl<E: Engine> Store<E> {
         }
     }
 
-    /// Puts a segment in the place of all that is stored of its entries, if it leads to what is stored behind them.
+    /// Puts a segment in the place of all that is stored of its entries, if it leads to what is stored behind them. Where
+    /// that can't be read either, it has to follow what is stored before them, and will be found out by what comes next.
     pub(super) fn put_back(
         &self,
         batch: &mut Batch,
@@ -52,12 +53,12 @@ impl<E: Engine> Store<E> {
         let row = RowKey::segment(document, &segment.chain, segment.first());
         let Ok(tip) = segment.walk(WallTime::default()) else { return Ok(()) };
         let end = tip.point();
-        let Some((known, rest)) = self.behind(document, &segment.chain, end.number)? else {
-            tracing::warn!(%row, "what is behind it can't be read either: it is not put back yet");
-            return Ok(());
+        let (fits, rest) = match self.behind(document, &segment.chain, end.number)? {
+            Some((known, rest)) => (known == end, rest),
+            None => (self.ends_before(document, segment)?, None),
         };
-        if known != end {
-            tracing::error!(%row, "what came for it leads elsewhere: it is not put back");
+        if !fits {
+            tracing::error!(%row, "what came for it does not fit what is stored: it is not put back");
             return Ok(());
         }
         let last = RowKey::segment(document, &segment.chain, end.number).part(u32::MAX);
@@ -69,6 +70,18 @@ impl<E: Engine> Store<E> {
             row::put(batch, &row, &segment_value(segment));
         }
         Ok(())
+    }
+
+    /// Whether what is stored before a segment ends where it begins.
+    fn ends_before(&self, document: &DocumentId, segment: &Segment) -> Result<bool, StoreError> {
+        let before = segment.before();
+        if before.number == 0 {
+            return Ok(segment.head().is_some_and(|head| head.id() == segment.chain));
+        }
+        let row = self.row_at_or_before(document, segment.chain, before.number)?;
+        let value = row::get(&self.engine, &row)?.ok_or_else(|| Damage::Missing.to(&row))?;
+        let tip = read_segment(&row, segment.chain, &value)?.walk(WallTime::default());
+        Ok(tip.is_ok_and(|tip| tip.point() == before))
     }
 
     /// The entry of that number as what is stored behind it knows it, and what is left of its segment behind it.

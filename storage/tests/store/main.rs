@@ -12,6 +12,7 @@ mod life;
 mod logs;
 mod memory;
 mod records;
+mod repair;
 mod writer;
 
 use std::path::Path;
