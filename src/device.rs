@@ -8,6 +8,7 @@ mod reach;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use driftline_core::command::Registry;
 use driftline_core::id::{DeviceId, SpaceId};
@@ -28,6 +29,9 @@ pub(crate) use reach::{Reach, is_loopback};
 use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, Room, Showcase, inbox};
 use crate::space::Space;
 
+/// How long deleted documents stay on the disk.
+const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// How a device behaves; the default listens on nothing and looks for nobody.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceOptions {
@@ -47,6 +51,9 @@ pub struct DeviceOptions {
     pub passphrase: Option<Passphrase>,
     /// How much of what others write is kept of each space, and how fast each peer is listened to.
     pub space_limits: SpaceLimits,
+    /// How long a deleted document stays on this device's disk, so that it can be restored, counted from when the device
+    /// first hears that it is deleted; 30 days if nothing is said.
+    pub keep_deleted: Option<Duration>,
 }
 
 /// A connection to another device.
@@ -152,6 +159,7 @@ impl Device {
             showcase: showcase.clone(),
             registry: Arc::new(options.registry.clone()),
             limits: options.space_limits,
+            keep_deleted: options.keep_deleted.unwrap_or(KEEP_DELETED),
         };
         let engine = Engine::load(parts, !options.offline).map_err(broken)?;
         let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {

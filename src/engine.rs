@@ -7,6 +7,7 @@ mod commands;
 mod damage;
 mod documents;
 mod effects;
+mod forgetting;
 mod inbox;
 mod peers;
 mod pool;
@@ -38,6 +39,7 @@ use commands::Heard;
 pub(crate) use commands::{Asking, Given, Refused, Showcase, Shown};
 use damage::Damage;
 use effects::Batches;
+use forgetting::Forgetting;
 use inbox::Input;
 use peers::Peers;
 use pool::Pool;
@@ -92,6 +94,7 @@ pub(crate) struct Engine {
     folding: usize,
     /// What is stored and can't be read any more.
     damage: Damage,
+    forgetting: Forgetting,
     /// Whether the disk is full: what others write is not taken in.
     full: bool,
     /// Why the store has failed, once it has: nothing is written any more.
@@ -129,12 +132,15 @@ pub(crate) struct Parts {
     pub(crate) registry: Arc<Registry>,
     pub(crate) showcase: Arc<Showcase>,
     pub(crate) limits: Limits,
+    /// How long deleted documents stay on the disk.
+    pub(crate) keep_deleted: Duration,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox, reach, registry, showcase, limits } = parts;
+        let Parts { key, store, writer, network, inbox, reach, registry, .. } = parts;
+        let Parts { showcase, limits, keep_deleted, .. } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
@@ -174,6 +180,7 @@ impl Engine {
             reload: Vec::new(),
             folding: 0,
             damage: Damage::default(),
+            forgetting: Forgetting::load(keep_deleted, &settings),
             full: false,
             broken: None,
         };
@@ -199,6 +206,7 @@ impl Engine {
             }
             self.settle();
             self.look_at_disk();
+            self.forget_deleted();
             if let Some(reply) = closing {
                 break reply;
             }

@@ -13,6 +13,7 @@ mod effect;
 mod event;
 mod fanout;
 mod following;
+mod forgetting;
 mod forks;
 mod healing;
 mod holdings;

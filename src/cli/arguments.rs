@@ -1,13 +1,14 @@
 //! What can be said on the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use driftline::Multiaddr;
 
 use super::bounds::Bounds;
-use super::request::Request;
+use super::request::{Request, span};
 use super::{bench, demo};
 
 /// Documents that merge, on devices that sync peer to peer.
@@ -116,6 +117,9 @@ pub(super) struct Online {
     /// Find members on the local network, and be found
     #[arg(long, env = "DRIFTLINE_MDNS", value_parser = FalseyValueParser::new())]
     pub(super) mdns: bool,
+    /// How long deleted documents stay on the disk: 12h, 7d or 2w [default: 30 days]
+    #[arg(long, value_name = "SPAN", value_parser = span, env = "DRIFTLINE_KEEP_DELETED")]
+    pub(super) keep_deleted: Option<Duration>,
     #[command(flatten)]
     pub(super) bounds: Bounds,
 }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use driftline::{CommandId, Rank, Role};
 use serde::{Deserialize, Serialize};
 
-pub(super) use parse::{DocumentPath, Splice};
+pub(super) use parse::{DocumentPath, Splice, span};
 
 /// One command.
 #[derive(Subcommand, Serialize, Deserialize)]

@@ -127,6 +127,10 @@ impl Engine {
     }
 
     pub(super) fn keep_snapshot(&mut self, document: DocumentId, snapshot: Snapshot) {
+        if !self.spaces.values().any(|slot| slot.space.label(&document).is_some()) {
+            // It was forgotten meanwhile.
+            return;
+        }
         let record = Record::Snapshot { document, snapshot };
         if let Err(error) = self.writer.append(vec![record]) {
             tracing::warn!(%error, "a document's state was not kept");

@@ -8,12 +8,13 @@ mod repair;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use driftline_core::codec;
+use driftline_core::id::{DocumentId, SpaceId};
 use driftline_core::log::Segment;
 use driftline_core::space::Change;
 use thiserror::Error;
 
 use crate::engine::{Batch, Engine, EngineError};
-use crate::key::RowKey;
+use crate::key::{Kind, RowKey};
 use crate::life::{Ends, Life, LifeRow};
 use crate::record::Record;
 use crate::row::{self, Damage};
@@ -249,6 +250,7 @@ impl<E: Engine> Store<E> {
             Change::PutBack { document, segment } => {
                 return self.put_back(batch, document, segment);
             }
+            Change::Forget { space, document } => return self.forget(batch, space, document),
             Change::Chain { document, chain, record } => {
                 row::put(batch, &RowKey::end(document, chain), &codec::encode(record));
             }
@@ -257,6 +259,23 @@ impl<E: Engine> Store<E> {
             }
             Change::Acked { space, peer, position } => {
                 row::put(batch, &RowKey::acked(space, peer), &codec::encode(position));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes all rows of a document.
+    fn forget(
+        &self,
+        batch: &mut Batch,
+        space: &SpaceId,
+        document: &DocumentId,
+    ) -> Result<(), StoreError> {
+        let kinds = [Kind::Head, Kind::End, Kind::Segment, Kind::Snapshot];
+        let ranges = kinds.map(|kind| RowKey::all_of(kind, &document.0));
+        for range in ranges.into_iter().chain([RowKey::document(space, document).all_parts()]) {
+            for pair in self.engine.scan(&range.start..&range.end) {
+                batch.remove(pair?.0);
             }
         }
         Ok(())

@@ -197,7 +197,14 @@ pub enum Change {
         /// The document.
         document: DocumentId,
         /// The segment, which ends no later than what is stored of its chain.
-        segment: Segment,
+        segment: Box<Segment>,
+    },
+    /// Remove all that is kept of a document.
+    Forget {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
     },
     /// Keep where a chain ends now.
     Chain {

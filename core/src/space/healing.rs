@@ -21,6 +21,14 @@ pub(super) struct Healing {
     found: BTreeMap<(DocumentId, ChainId), Segment>,
 }
 
+impl Healing {
+    /// Nothing of a document is held any more.
+    pub(super) fn forget(&mut self, document: DocumentId) {
+        self.lost.retain(|(of, _), _| *of != document);
+        self.found.retain(|(of, _), _| *of != document);
+    }
+}
+
 impl Space {
     /// A chain can't be read from an entry on: whoever is connected is asked for it, and whoever comes.
     pub(super) fn lost(
@@ -86,7 +94,7 @@ impl Space {
             let held = self.chain(&document, &id).map_or(0, |chain| chain.tip.number);
             if segment.last() <= held {
                 self.healing.lost.remove(&place);
-                self.journal.add(Change::PutBack { document, segment });
+                self.journal.add(Change::PutBack { document, segment: Box::new(segment) });
             }
         }
     }

@@ -67,7 +67,7 @@ fn put_back(store: &Store<SledEngine>, author: &Author, from: &[Segment]) -> Opt
     for _ in 0..from.len() + 1 {
         let first = store.first_unreadable(&document, &chain).unwrap()?;
         let found = from.iter().find(|segment| segment.last() >= first).unwrap();
-        let segment = found.after(first - 1).unwrap().unwrap();
+        let segment = Box::new(found.after(first - 1).unwrap().unwrap());
         store.append([&Change::PutBack { document, segment }.into()]).unwrap();
     }
     store.first_unreadable(&document, &chain).unwrap()
@@ -108,7 +108,7 @@ fn what_leads_elsewhere_is_not_put_back() {
     let mut forged = Author::new(document, 1);
     let mut other = forged.write(&[vec![0; 20], vec![0; 20]]);
     other.extend(forged.write(&[b"something else".to_vec(), b"entirely".to_vec()]));
-    let segment = segments(&other).pop().unwrap();
+    let segment = Box::new(segments(&other).pop().unwrap());
     assert_eq!((segment.first(), segment.last()), (3, 4));
     store.append([&Change::PutBack { document, segment }.into()]).unwrap();
     assert_eq!(store.first_unreadable(&document, &chain).unwrap(), Some(3), "it stays lost");
