@@ -1,11 +1,14 @@
 //! A device: a folder with a key and a store, an engine, and its place on the network.
 
+mod backup;
+mod disk;
 mod error;
 mod reach;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use driftline_core::command::Registry;
 use driftline_core::id::{DeviceId, SpaceId};
@@ -18,11 +21,16 @@ use libp2p::Multiaddr;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+pub use backup::CopyError;
+pub use disk::{Damaged, DiskState, DiskStatus};
 pub use error::{CloseError, JoinError, ListenError, OpenError};
 pub(crate) use reach::{Reach, is_loopback};
 
-use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, Showcase, Stage, inbox};
+use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, Room, Showcase, Stage, inbox};
 use crate::space::Space;
+
+/// How long deleted documents stay on the disk.
+const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How a device behaves; the default listens on nothing and looks for nobody.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +51,9 @@ pub struct DeviceOptions {
     pub passphrase: Option<Passphrase>,
     /// How much of what others write is kept of each space, and how fast each peer is listened to.
     pub space_limits: SpaceLimits,
+    /// How long a deleted document stays on this device's disk, so that it can be restored, counted from when the device
+    /// first hears that it is deleted; 30 days if nothing is said.
+    pub keep_deleted: Option<Duration>,
 }
 
 /// A connection to another device.
@@ -124,7 +135,7 @@ impl Device {
         let store = Arc::new(Store::open(database, life).map_err(broken)?);
 
         let (reach, showcase) = (Arc::new(Reach::default()), Arc::new(Showcase::default()));
-        let (inbox, receiver) = inbox();
+        let (inbox, receiver) = inbox(Room::of(&store));
         let stage = Arc::new(Stage::new(inbox.clone(), options.space_limits.author_presences));
         let told = inbox.clone();
         let writer = Writer::start(store.clone(), move |progress| told.progress(progress))?;
@@ -151,6 +162,7 @@ impl Device {
             stage: stage.clone(),
             registry: Arc::new(options.registry.clone()),
             limits: options.space_limits,
+            keep_deleted: options.keep_deleted.unwrap_or(KEEP_DELETED),
         };
         let engine = Engine::load(parts, !options.offline).map_err(broken)?;
         let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
@@ -305,6 +317,11 @@ impl Device {
         look: impl FnOnce(&Store<SledEngine>) -> T + Send + 'static,
     ) -> Result<T, EngineGone> {
         self.ask(|reply| Request::Look(Box::new(move |store| _ = reply.send(look(store))))).await
+    }
+
+    /// Tells the engine something.
+    pub(crate) fn request(&self, request: Request) {
+        self.shared.inbox.request(request);
     }
 
     /// Asks the engine something.

@@ -4,6 +4,7 @@ mod branch;
 mod changes;
 mod cursor;
 mod delta;
+mod import;
 mod text_changes;
 mod undo;
 mod why;
@@ -24,6 +25,7 @@ pub use branch::Branch;
 pub use changes::{Change, Changes, Entries};
 pub use cursor::{BadCursor, Cursor, Side};
 pub use delta::{Delta, Step};
+pub use import::ImportError;
 pub use text_changes::TextChanges;
 pub(crate) use undo::History;
 pub use undo::Undo;
@@ -62,6 +64,11 @@ pub enum EditError {
     /// More edits wait to be written than fit: try again in a moment.
     #[error("too many edits wait to be written: try again in a moment")]
     Busy,
+    /// There is no room on the disk. When there is, the document can be edited again.
+    #[error(
+        "the disk is full: free some of it, and the document can be edited again within a second"
+    )]
+    DiskFull,
     /// The store failed: nothing more is kept.
     #[error(
         "the store failed, so nothing more can be kept: free some disk space, then close the device and open it again"
@@ -196,8 +203,9 @@ impl Document {
     /// takes no more.
     fn may_edit_now(&self) -> Result<(), EditError> {
         match self.handle.replica.access() {
-            Access::Writable if self.handle.replica.has_room() => Ok(()),
-            Access::Writable => Err(EditError::Busy),
+            Access::Writable if self.handle.replica.is_disk_full() => Err(EditError::DiskFull),
+            Access::Writable if !self.handle.replica.has_room() => Err(EditError::Busy),
+            Access::Writable => Ok(()),
             Access::ReadOnly => Err(EditError::ReadOnly),
             Access::Removed => Err(EditError::Removed),
             Access::Deleted => Err(EditError::Deleted),

@@ -4,8 +4,10 @@
 //! apps to the store's threads, the network's tasks and the pool that merges, which tell it afterwards.
 
 mod commands;
+mod damage;
 mod documents;
 mod effects;
+mod forgetting;
 mod inbox;
 mod lanes;
 mod peers;
@@ -13,6 +15,7 @@ mod pool;
 mod presence;
 mod replica;
 mod requests;
+mod room;
 mod waiters;
 
 use std::collections::{BTreeMap, HashMap};
@@ -36,7 +39,9 @@ use crate::device::Reach;
 
 use commands::Heard;
 pub(crate) use commands::{Asking, Given, Refused, Showcase, Shown};
+use damage::Damage;
 use effects::Batches;
+use forgetting::Forgetting;
 use inbox::Input;
 use peers::Peers;
 use pool::Pool;
@@ -50,6 +55,7 @@ pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
 pub(crate) use replica::{Access, Handle, LoadError, Watcher};
 pub(crate) use requests::{Deed, Request};
+pub(crate) use room::Room;
 
 /// How long a device that closes waits for a document to be folded. It is only a cache.
 const FOLDING_PATIENCE: Duration = Duration::from_secs(5);
@@ -88,8 +94,13 @@ pub(crate) struct Engine {
     reload: Vec<Arc<Replica>>,
     /// How many documents the pool is folding.
     folding: usize,
-    /// Set once the store has failed: nothing is written any more.
-    broken: bool,
+    /// What is stored and can't be read any more.
+    damage: Damage,
+    forgetting: Forgetting,
+    /// Whether the disk is full: what others write is not taken in.
+    full: bool,
+    /// Why the store has failed, once it has: nothing is written any more.
+    broken: Option<Arc<StoreError>>,
 }
 
 /// A space, and who waits for something in it.
@@ -105,6 +116,11 @@ impl Slot {
         space.set_limits(limits);
         Self { space, waiters: Waiters::default(), news: watch::Sender::new(0) }
     }
+
+    /// Tells whoever watches that there is something new.
+    fn tell(&self) {
+        self.news.send_modify(|news| *news += 1);
+    }
 }
 
 /// What an engine is made of.
@@ -119,13 +135,15 @@ pub(crate) struct Parts {
     pub(crate) showcase: Arc<Showcase>,
     pub(crate) stage: Arc<Stage>,
     pub(crate) limits: Limits,
+    /// How long deleted documents stay on the disk.
+    pub(crate) keep_deleted: Duration,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox, reach, registry, showcase, stage, limits } =
-            parts;
+        let Parts { key, store, writer, network, inbox, reach, registry, .. } = parts;
+        let Parts { showcase, stage, limits, keep_deleted, .. } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
@@ -165,7 +183,10 @@ impl Engine {
             mending: BTreeMap::new(),
             reload: Vec::new(),
             folding: 0,
-            broken: false,
+            damage: Damage::default(),
+            forgetting: Forgetting::load(keep_deleted, &settings),
+            full: false,
+            broken: None,
         };
         // What was kept is shown before anything else happens.
         engine.settle();
@@ -184,6 +205,8 @@ impl Engine {
                 }
             });
             self.settle();
+            self.look_at_disk();
+            self.forget_deleted();
             if let Some(reply) = closed {
                 self.close(reply, turn, receiver);
                 return;
@@ -205,7 +228,8 @@ impl Engine {
     fn deadline(&self) -> Option<SteadyTime> {
         let spaces = self.spaces.values().filter_map(|slot| slot.space.deadline());
         let joins = self.joins.values().map(|join| join.joining.deadline());
-        spaces.chain(joins).min()
+        let look = self.full.then(|| self.now().steady + room::LOOK_EVERY);
+        spaces.chain(joins).chain(look).min()
     }
 
     fn tick(&mut self) {
@@ -238,6 +262,7 @@ impl Engine {
                 };
                 self.feed(space, event);
             }
+            Input::Readable { document, chain, lost } => self.readable((document, chain), lost),
             Input::Request(request) => self.request(request),
             Input::Presence => self.take_presence(),
             Input::Snapshot { document, snapshot } => {
@@ -263,18 +288,38 @@ impl Engine {
                     self.feed(space, Event::Saved { upto });
                 }
             }
-            Progress::Failed(error) => self.store_failed(&error),
+            Progress::Failed(error) => self.store_failed(error),
         }
     }
 
     /// Nothing is written any more, so nothing may be edited, and nothing waits in vain.
-    fn store_failed(&mut self, error: &(dyn std::error::Error + 'static)) {
-        tracing::error!(error, "the store failed: nothing more is written");
-        self.broken = true;
+    fn store_failed(&mut self, error: Arc<StoreError>) {
+        let cause: &(dyn std::error::Error + 'static) = &*error;
+        tracing::error!(error = cause, "the store failed: nothing more is written");
+        self.broken = Some(error);
         for slot in self.spaces.values_mut() {
             slot.waiters.fail();
+            slot.tell();
         }
         self.set_access();
+    }
+
+    /// Takes in no more from others while the disk is full, and tells whoever watches when that begins or ends.
+    fn look_at_disk(&mut self) {
+        let full = self.inbox.is_disk_full();
+        if std::mem::replace(&mut self.full, full) == full {
+            return;
+        }
+        match full {
+            true => {
+                tracing::error!("the disk is full: nothing more is taken in until there is room")
+            }
+            false => tracing::info!("there is room on the disk again"),
+        }
+        for slot in self.spaces.values_mut() {
+            slot.space.set_full(full);
+            slot.tell();
+        }
     }
 
     fn settle(&mut self) {

@@ -34,11 +34,12 @@ pub mod trace;
 mod verify;
 
 pub use device::{
-    CloseError, Connection, Device, DeviceOptions, JoinError, ListenError, OpenError,
+    CloseError, Connection, CopyError, Damaged, Device, DeviceOptions, DiskState, DiskStatus,
+    JoinError, ListenError, OpenError,
 };
 pub use document::{
     Author, BadCursor, Branch, Change, Changes, Cursor, Delta, Document, Edit, EditError, Entries,
-    Level, ReachError, Side, Step, TextChanges, Trace, Undo, WhyError,
+    ImportError, Level, ReachError, Side, Step, TextChanges, Trace, Undo, WhyError,
 };
 pub use engine::EngineGone;
 pub use presence::{Other, Others, Presence, ShowError};
@@ -70,7 +71,8 @@ pub use driftline_core::space::{
 };
 pub use driftline_net::{Limits, Traffic, Transport};
 pub use driftline_storage::{
-    BadPassphrase, Fault, Finding, Folder, FolderError, KeyFile, Passphrase, StoreError, Tally,
+    BackedUp, BackupError, BadArchive, BadPassphrase, Fault, Finding, Folder, FolderError, KeyFile,
+    Passphrase, StoreError, Tally,
 };
 pub use libp2p::Multiaddr;
 pub use yrs;

@@ -13,7 +13,9 @@ mod effect;
 mod event;
 mod fanout;
 mod following;
+mod forgetting;
 mod forks;
+mod healing;
 mod holdings;
 mod index;
 mod intake;
@@ -47,6 +49,7 @@ use allowance::Allowance;
 use author::Authors;
 use declining::Declined;
 use fanout::Recent;
+use healing::Healing;
 use holdings::Holdings;
 use index::{DocumentLog, Index};
 use intake::Intake;
@@ -105,9 +108,12 @@ pub struct Space {
     mending: BTreeSet<DocumentId>,
     index: Index,
     limits: Limits,
+    /// Whether there is no room for what others write.
+    full: bool,
     holdings: Holdings,
     authors: Authors,
     intake: Intake,
+    healing: Healing,
     journal: Journal,
     recent: Recent,
     /// Who is connected, and how much each may still say unasked.
@@ -257,6 +263,7 @@ impl Space {
                 self.mended(document, chain, refused, &update, context);
             }
             Event::NotMended { document } => _ = self.mending.remove(&document),
+            Event::Lost { document, chain, first } => self.lost((document, chain), first, context),
             Event::Tick => self.tick(context),
         }
     }
@@ -267,6 +274,7 @@ impl Space {
         let context = &mut Context { now, rng, effects };
         self.seal_due(context);
         self.settle_intake(context);
+        self.settle_lost();
         self.settle_forks(context);
         self.settle_claims();
         self.decide_ready(context);
@@ -298,6 +306,12 @@ impl Space {
     /// Sets how much is taken of others, from now on. It begins with the [default](Limits::default).
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Sets whether there is no room for what others write. While that is so, it is as if it had not arrived: it is not
+    /// acknowledged, and they offer it again and again. All else goes on.
+    pub fn set_full(&mut self, full: bool) {
+        self.full = full;
     }
 
     /// The space's id.
@@ -356,9 +370,11 @@ impl Space {
             mending: BTreeSet::new(),
             index: Index::new(),
             limits: Limits::default(),
+            full: false,
             holdings: Holdings::default(),
             authors: Authors::default(),
             intake: Intake::default(),
+            healing: Healing::default(),
             journal: Journal::new(incarnation),
             recent: Recent::default(),
             connected: BTreeMap::new(),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use driftline::record::{Value, ValueError};
 use driftline::trace::TraceError;
 use driftline::{
-    BadName, CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, FolderError,
-    GovernError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, ReachError,
-    ShowError, SpaceId, StoryError, SubmitError, VerifyError, WhyError,
+    BadName, CloseError, CommandId, CopyError, DeviceId, DocumentError, EditError, EngineGone,
+    FolderError, GovernError, ImportError, InviteError, JoinError, Multiaddr, OpenError,
+    ParseTicketError, ReachError, ShowError, SpaceId, StoryError, SubmitError, VerifyError,
+    WhyError,
 };
 use thiserror::Error;
 
@@ -96,6 +97,11 @@ pub(super) enum Error {
         source: ReplayError,
     },
     #[error(transparent)]
+    Import {
+        #[from]
+        source: ImportingError,
+    },
+    #[error(transparent)]
     Why {
         #[from]
         source: WhyError,
@@ -104,6 +110,11 @@ pub(super) enum Error {
     Story {
         #[from]
         source: StoryError,
+    },
+    #[error(transparent)]
+    Copy {
+        #[from]
+        source: CopyError,
     },
     #[error("the root “{root}” is no text, so nothing has a position in it")]
     NoText { root: String },
@@ -251,6 +262,17 @@ pub(super) enum SpliceError {
         "{at} is in the middle of a character, which takes two UTF-16 units: nothing was changed"
     )]
     InsideCharacter { at: u32 },
+}
+
+/// Why a document does not begin with what a file holds.
+#[derive(Debug, Error)]
+pub(super) enum ImportingError {
+    #[error("can't read {}", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("{} is larger than {limit} MiB, and is not looked at", file.display())]
+    TooLarge { file: PathBuf, limit: u64 },
+    #[error("{} was not taken in", file.display())]
+    Refused { file: PathBuf, source: ImportError },
 }
 
 /// Why a trace can't be typed to its end.

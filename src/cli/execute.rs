@@ -1,10 +1,12 @@
 //! Carrying out a command on a device.
 
+mod backup;
 mod command;
 mod deleting;
 mod document;
 mod edit;
 mod find;
+mod import;
 mod join;
 mod member;
 mod presence;
@@ -46,6 +48,7 @@ pub(super) async fn execute(
             command::verdicts(device, &space, follow, speaker).await
         }
         Request::Cancel { command } => command::cancel(device, command, speaker).await,
+        Request::Backup { folder } => backup::backup(device, folder, speaker).await,
         Request::Why(request) => why::why(device, request, speaker).await,
         Request::Verify(request) => {
             let check = Verification::running(device);
@@ -61,6 +64,9 @@ async fn doc(device: &Device, request: DocRequest, speaker: &Speaker) -> Result<
         DocRequest::Cat { document, root } => document::cat(device, &document, root, speaker).await,
         DocRequest::Edit(request) => edit::edit(device, request, speaker).await,
         DocRequest::Replay(request) => replay::replay(device, &request, speaker).await,
+        DocRequest::Import { document, file } => {
+            import::import(device, &document, &file, speaker).await
+        }
         DocRequest::Export(request) => document::export(device, &request, speaker).await,
         DocRequest::Delete { document } => deleting::delete(device, &document, speaker).await,
         DocRequest::Restore { document } => deleting::restore(device, &document, speaker).await,

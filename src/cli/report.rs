@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub(super) enum Report {
     Device { device: DeviceId, folder: PathBuf, existed: bool },
     Key { device: DeviceId, file: PathBuf, protected: bool },
+    BackedUp { device: DeviceId, folder: PathBuf, rows: u64, bytes: u64 },
+    Revived { device: DeviceId, folder: PathBuf, rows: u64 },
     Online(Online),
     SpaceBegun { space: SpaceId, name: String },
     Spaces { spaces: Vec<NamedSpace> },
@@ -22,6 +24,7 @@ pub(super) enum Report {
     Joined { space: SpaceId, name: String, documents: usize, already: bool },
     Documents { space: SpaceId, documents: Vec<Document> },
     Deleted { space: SpaceId, name: String },
+    Imported { document: DocumentId, name: String },
     Restored { space: SpaceId, name: String },
     DeletedDocument { name: String, by: DeviceId, at: u64 },
     Text { root: String, text: String },
@@ -341,7 +344,27 @@ pub(super) enum Difference {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Status {
     pub(super) device: DeviceId,
+    /// What is wrong with the disk, if anything is.
+    pub(super) disk: Option<Trouble>,
+    pub(super) damaged: Vec<Damaged>,
     pub(super) spaces: Vec<Space>,
+}
+
+/// Why nothing more is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Trouble {
+    Full,
+    Failed(String),
+}
+
+/// A document of which something stored has changed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Damaged {
+    pub(super) document: DocumentId,
+    pub(super) name: String,
+    pub(super) chain: ChainId,
+    pub(super) entry: u64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use driftline::{CommandId, Rank, Role};
 use serde::{Deserialize, Serialize};
 
-pub(super) use parse::{DocumentPath, Splice};
+pub(super) use parse::{DocumentPath, Splice, span};
 
 /// One command.
 #[derive(Subcommand, Serialize, Deserialize)]
@@ -71,6 +71,18 @@ pub(super) enum Request {
         Nothing is changed. It ends with 1 if anything is wrong."
     )]
     Verify(Verify),
+    /// Writes all that this device has, its key too, into a new folder, also while it runs
+    #[command(
+        long_about = "Writes all that this device has, its key too, into a new folder: what was there at one moment, \
+        also while the device runs.\n\n\
+        Keep it as you would the device: unless the key is under a passphrase, whoever has the folder can be this \
+        device. `driftline restore` makes a device from it."
+    )]
+    Backup {
+        /// A folder that is new, or empty
+        #[arg(value_name = "DIR", value_parser = parse::absolute)]
+        folder: PathBuf,
+    },
     /// Who wrote a document, or one place in it: when, on what they had seen, and by whose leave
     #[command(
         long_about = "Who wrote a document, or with --at one place in it: when, on what they had seen, and by \
@@ -173,6 +185,20 @@ pub(super) enum DocRequest {
     Replay(Replay),
     /// Writes a document to standard output, or to a file
     Export(Export),
+    /// Begins a document with what a Yjs file holds, as `export --format yjs` writes it
+    #[command(
+        long_about = "Begins a document with what a Yjs file (v1) holds, as `export --format yjs` writes it.\n\n\
+        What the file shows is written anew, by this device: its history stays behind. A Yjs client that still holds the \
+        old document must not be brought together with the new one, or both would stand side by side."
+    )]
+    Import {
+        /// SPACE/NAME: split at the first slash. Nothing may have been written in it
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+        /// The file
+        #[arg(value_name = "FILE", value_parser = parse::absolute)]
+        file: PathBuf,
+    },
     /// A line for each change, who and what, until Ctrl-C
     Watch {
         /// SPACE/NAME: split at the first slash

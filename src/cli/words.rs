@@ -1,5 +1,6 @@
 //! Answers in words, with colour where the terminal shows it.
 
+mod backup;
 mod change;
 mod command;
 mod member;
@@ -52,6 +53,8 @@ pub(super) fn words(report: &Report) -> String {
         Report::Deleted { name, .. } => {
             format!("deleted for everybody: {name}; `driftline doc restore` brings it back")
         }
+        Report::BackedUp { .. } | Report::Revived { .. } => backup::words(report),
+        Report::Imported { name, .. } => format!("saved: {name} holds what the file does"),
         Report::Restored { name, .. } => format!("restored: {name}"),
         Report::DeletedDocument { name, by, at } => {
             format!("{name}  deleted by {} at {}", by.short(), change::time(*at))

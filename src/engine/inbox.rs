@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::lanes::Lanes;
 use super::replica::Replica;
 use super::requests::Request;
+use super::room::Room;
 
 /// While this many bytes of edits wait to be taken, documents take no more, and say that they are busy.
 const MAX_WAITING_EDITS: usize = 16 << 20;
@@ -43,6 +44,12 @@ pub(super) enum Input {
         /// Nothing if it can't be made yet.
         update: Option<Vec<u8>>,
     },
+    /// What is stored of a chain can't be read from an entry on, or all of it can again.
+    Readable {
+        document: DocumentId,
+        chain: ChainId,
+        lost: Option<u64>,
+    },
     Request(Request),
     /// Apps want something else to be shown: it waits on the [`Stage`](super::Stage).
     Presence,
@@ -63,6 +70,7 @@ pub(super) enum Input {
 pub(crate) struct Inbox {
     sender: crossbeam_channel::Sender<Input>,
     waiting_edits: Arc<AtomicUsize>,
+    room: Arc<Room>,
 }
 
 /// The end that the engine holds.
@@ -71,9 +79,9 @@ pub(crate) struct Receiver {
     lanes: Lanes,
 }
 
-pub(crate) fn inbox() -> (Inbox, Receiver) {
+pub(crate) fn inbox(room: Arc<Room>) -> (Inbox, Receiver) {
     let (sender, receiver) = crossbeam_channel::unbounded();
-    let inbox = Inbox { sender, waiting_edits: Arc::default() };
+    let inbox = Inbox { sender, waiting_edits: Arc::default(), room };
     (inbox, Receiver { channel: receiver, lanes: Lanes::default() })
 }
 
@@ -100,6 +108,11 @@ impl Inbox {
         self.waiting_edits.load(Ordering::Relaxed) < MAX_WAITING_EDITS
     }
 
+    /// Whether there is no room for it on the disk.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.room.is_full()
+    }
+
     pub(super) fn edit(
         &self,
         space: SpaceId,
@@ -113,6 +126,15 @@ impl Inbox {
 
     pub(super) fn edit_taken(&self, bytes: usize) {
         self.waiting_edits.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Tells of damage to what is stored of a chain, if an error is about that; says of which chain.
+    pub(super) fn found_damage(&self, error: &StoreError) -> Option<ChainId> {
+        let StoreError::Damaged { row, .. } = error else { return None };
+        let place = row.place();
+        let (document, chain) = (place.document?, place.chain?);
+        self.push(Input::Readable { document, chain, lost: Some(place.entry?) });
+        Some(chain)
     }
 
     pub(super) fn push(&self, input: Input) {

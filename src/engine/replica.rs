@@ -219,6 +219,11 @@ impl Replica {
         self.inbox.has_room()
     }
 
+    /// Whether there is no room for an edit on the disk.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.inbox.is_disk_full()
+    }
+
     /// A queue that hears of every change from now on.
     pub(crate) fn watch(&self) -> Arc<Watcher> {
         let watcher = Arc::new(Watcher::default());
@@ -323,6 +328,9 @@ impl Replica {
         reply: Option<oneshot::Sender<Result<(), LoadError>>>,
     ) {
         let loaded = self.load_from(store);
+        if let Err(LoadError::Store { source }) = &loaded {
+            self.inbox.found_damage(source);
+        }
         match reply {
             Some(reply) => _ = reply.send(loaded),
             None => {

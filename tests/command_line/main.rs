@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
+mod backups;
 mod canary;
 mod deciding;
+mod disks;
 mod documents;
 mod keeping;
 mod killing;

@@ -84,6 +84,12 @@ impl Authors {
         waiting.then(|| last.map(|at| at + COALESCE).unwrap_or_default())
     }
 
+    /// Nothing more is written in a document.
+    pub(super) fn forget(&mut self, document: DocumentId) {
+        self.chains.retain(|_, author| author.document != document);
+        self.unsealed.retain(|chain| self.chains.contains_key(chain));
+    }
+
     /// Whether something was written on that chain in this run.
     pub(super) fn is_written(&self, chain: &ChainId) -> bool {
         self.chains.get(chain).is_some_and(|author| author.updates > 0)

@@ -196,6 +196,21 @@ pub enum Change {
         /// The segment, whose first entry follows the last that is kept of its chain.
         segment: Segment,
     },
+    /// Store a segment again, in the place of what is stored of its entries, and was lost. It must lead to what is stored
+    /// behind it; if it does not, nothing is done.
+    PutBack {
+        /// The document.
+        document: DocumentId,
+        /// The segment, which ends no later than what is stored of its chain.
+        segment: Box<Segment>,
+    },
+    /// Remove all that is kept of a document.
+    Forget {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+    },
     /// Keep where a chain ends now.
     Chain {
         /// The document.

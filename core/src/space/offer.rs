@@ -133,6 +133,9 @@ impl Space {
         changed: Changed,
         context: &mut Context<'_>,
     ) -> Result<(), PeerFault> {
+        if self.full {
+            return Ok(());
+        }
         let Changed { stretch, documents } = changed;
         // What an earlier offer lacked may have come in just before.
         self.settle_intake(context);

@@ -200,6 +200,7 @@ impl Space {
         if !heard {
             self.send_open(peer, true, context);
         }
+        self.ask_for_lost(peer, context);
         context.effects.push(Effect::Notify(Notice::Peers));
     }
 

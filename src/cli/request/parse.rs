@@ -93,10 +93,10 @@ pub(super) fn role(word: &str) -> Result<Role, ParseRoleError> {
 
 #[derive(Debug, Error)]
 #[error("expected a number and a unit: 90s, 30m, 12h, 7d or 2w")]
-pub(super) struct BadSpan;
+pub(in crate::cli) struct BadSpan;
 
 /// A span of time, such as `7d`.
-pub(super) fn span(text: &str) -> Result<Duration, BadSpan> {
+pub(in crate::cli) fn span(text: &str) -> Result<Duration, BadSpan> {
     let (number, unit) = text.split_at_checked(text.len().wrapping_sub(1)).ok_or(BadSpan)?;
     let unit = match unit {
         "s" => 1,
