@@ -2,21 +2,27 @@
 
 mod branch;
 mod changes;
+mod guests;
 mod why;
 
 use std::sync::Arc;
 
+use driftline_core::document::check::{self, BadUpdate};
 use driftline_core::id::{ChainId, DocumentId, SpaceId};
 use thiserror::Error;
+use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
 use yrs::{
-    ArrayRef, MapRef, ReadTxn, TextRef, Transact, Transaction, TransactionMut, XmlFragmentRef,
+    ArrayRef, MapRef, ReadTxn, StateVector, TextRef, Transact, Transaction, TransactionMut,
+    XmlFragmentRef,
 };
 
 use crate::device::Device;
 use crate::engine::{Access, EngineGone, Handle, Request};
 
 pub use branch::Branch;
-pub use changes::{Change, Changes, Entries};
+pub use changes::{Change, Changes, Entries, Missed, Updates};
+pub use guests::{AdmitError, GuestsError, MAX_UPDATE_BYTES};
 pub use why::{Author, Trace, WhyError};
 
 /// An open Yjs document. Handles are cheap to clone; when the last is dropped, the document is closed.
@@ -176,9 +182,41 @@ impl Document {
         Changes::new(self.handle.replica.watch(), self.handle.clone())
     }
 
+    /// Every Yjs update that comes into the document from now on, as it takes it in. What a guest wrote is not among
+    /// them: [`admit`](Self::admit) gives that.
+    pub fn updates(&self) -> Updates {
+        Updates::new(self.handle.replica.read_along(), self.handle.clone())
+    }
+
+    /// Resolves when all that shows in the document by now would survive the end of the process. Others should not be
+    /// shown it before.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn written(&self) -> Result<(), EngineGone> {
+        let space = self.space();
+        self.device.ask(|reply| Request::Written { space, reply }).await
+    }
+
     /// The whole document as one Yjs update, v1: what any Yjs client can load.
     pub fn state(&self) -> Vec<u8> {
-        self.read(|txn| txn.encode_state_as_update_v1(&yrs::StateVector::default()))
+        self.read(|txn| txn.encode_state_as_update_v1(&StateVector::default()))
+    }
+
+    /// What the document holds, as a Yjs state vector, v1.
+    pub fn version(&self) -> Vec<u8> {
+        self.read(|txn| txn.state_vector().encode_v1())
+    }
+
+    /// What the document holds beyond a Yjs state vector, v1, as one Yjs update, v1.
+    ///
+    /// # Errors
+    /// If the state vector is not sound.
+    pub fn state_since(&self, version: &[u8]) -> Result<Vec<u8>, BadUpdate> {
+        check::state_vector(version)?;
+        // It was read from end to end just now.
+        let version = StateVector::decode_v1(version).unwrap_or_default();
+        Ok(self.read(|txn| txn.encode_state_as_update_v1(&version)))
     }
 
     pub(crate) fn space(&self) -> SpaceId {

@@ -12,6 +12,7 @@ mod pool;
 mod replica;
 mod requests;
 mod waiters;
+mod watchers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -44,8 +45,9 @@ use waiters::Waiters;
 
 pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
-pub(crate) use replica::{Access, Handle, LoadError, Watcher};
+pub(crate) use replica::{Access, Handle, LoadError};
 pub(crate) use requests::{Deed, Request};
+pub(crate) use watchers::{Told, Watcher};
 
 /// After this many inputs, what came in is settled, though more is waiting.
 const INPUTS_AT_ONCE: usize = 512;
@@ -232,6 +234,10 @@ impl Engine {
                 self.inbox.edit_taken(update.len());
                 self.feed(space, Event::LocalUpdate { document, chain, update });
             }
+            Input::Guest { space, chain, guest, update } => {
+                self.inbox.edit_taken(update.len());
+                self.feed(space, Event::GuestUpdate { chain, guest, update });
+            }
             Input::Read { space, peer, document, segments, more } => {
                 self.feed(space, Event::Read { peer, document, segments, more });
             }
@@ -349,7 +355,8 @@ impl Engine {
 
     /// Takes only what must not be lost when the device closes.
     fn take_last(&mut self, input: Input) {
-        if matches!(input, Input::Edit { .. } | Input::Closed(_) | Input::Snapshot { .. }) {
+        use Input::{Closed, Edit, Guest, Snapshot};
+        if matches!(input, Edit { .. } | Guest { .. } | Closed(_) | Snapshot { .. }) {
             self.take(input);
         }
     }

@@ -28,6 +28,8 @@
 mod device;
 mod document;
 mod engine;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 mod space;
 pub mod trace;
 mod verify;
@@ -36,14 +38,14 @@ pub use device::{
     CloseError, Connection, Device, DeviceOptions, JoinError, ListenError, OpenError,
 };
 pub use document::{
-    Author, Branch, Change, Changes, Document, Edit, EditError, Entries, Level, ReachError, Trace,
-    WhyError,
+    AdmitError, Author, Branch, Change, Changes, Document, Edit, EditError, Entries, GuestsError,
+    Level, MAX_UPDATE_BYTES, Missed, ReachError, Trace, Updates, WhyError,
 };
 pub use engine::EngineGone;
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
-    GovernError, Invitation, InviteError, Members, News, Outcome, Space, StoryError, SubmitError,
-    Submitted, Task, Tasks, View, Views, Watch,
+    GovernError, Invitation, InviteError, Members, News, Outcome, PassError, Space, StoryError,
+    SubmitError, Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 
@@ -52,14 +54,15 @@ pub use driftline_core::command;
 pub use driftline_core::command::{
     Command, CommandId, Effect, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
 };
+pub use driftline_core::document::check::BadUpdate;
 pub use driftline_core::document::provenance::{Contribution, Origin};
-pub use driftline_core::document::{ApplyError, BadName};
+pub use driftline_core::document::{Admission, ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};
 pub use driftline_core::record;
 pub use driftline_core::record::{Field, Policies, Policy, Record};
 pub use driftline_core::roster::{
-    Former, Leave, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
-    Turn,
+    BadPass, Former, Leave, Member, ParsePassError, ParseRankError, ParseRoleError,
+    ParseTicketError, Pass, PassTerms, Rank, Role, Ticket, Turn,
 };
 pub use driftline_core::space::{
     DocumentStatus, Limits as SpaceLimits, Measure, NotPermitted, Objection, PeerState, PeerStatus,
