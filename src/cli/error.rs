@@ -4,12 +4,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use driftline::gateway::GatewayError;
 use driftline::record::{Value, ValueError};
 use driftline::trace::TraceError;
 use driftline::{
     CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, FolderError,
-    GovernError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, ReachError,
-    SpaceId, StoryError, SubmitError, VerifyError, WhyError,
+    GovernError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, PassError,
+    ReachError, SpaceId, StoryError, SubmitError, VerifyError, WhyError,
 };
 use thiserror::Error;
 
@@ -36,6 +37,8 @@ pub(super) enum Error {
         #[from]
         source: SecretsError,
     },
+    #[error("guests can't be let in at {}: choose another address with --http", source.address)]
+    Gateway { source: GatewayError },
     #[error("can't listen on {address}: choose another address with --listen")]
     Listen { address: Multiaddr, source: io::Error },
     #[error("the device can't be closed in good order")]
@@ -213,6 +216,11 @@ pub(super) enum SpaceError {
     NobodyThere { timeout: Duration, addresses: Vec<String> },
     #[error("joined, but not all that the space holds came within {} s: `driftline run` fetches the rest", timeout.as_secs())]
     NotAllCame { timeout: Duration },
+    #[error(transparent)]
+    Pass {
+        #[from]
+        source: PassError,
+    },
     #[error(transparent)]
     Invite {
         #[from]

@@ -23,6 +23,8 @@ pub(super) enum Request {
     Space(SpaceRequest),
     /// Prints a ticket that lets somebody into a space, alone on the last line; or closes one
     Invite(Invite),
+    /// Prints a pass for a guest, who comes to `driftline anchor --http` with a stock Yjs editor; alone on the last line
+    Token(Token),
     /// Members: list them, give one another role, remove one
     #[command(subcommand)]
     Member(MemberRequest),
@@ -106,6 +108,21 @@ pub(super) struct Invite {
     /// Close this ticket instead: nobody more is let in with it, and whoever is in stays in
     #[arg(long, value_name = "TICKET", conflicts_with_all = ["role", "expires", "rank"])]
     pub(super) close: Option<String>,
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Token {
+    /// The space: its name, its id, or how the id begins
+    pub(super) space: String,
+    /// What the guest is called: what they write is signed with that name
+    #[arg(long, env = "DRIFTLINE_NAME")]
+    pub(super) name: String,
+    /// What the guest may do: reader or writer
+    #[arg(long, default_value = "writer", value_parser = parse::role, env = "DRIFTLINE_ROLE")]
+    pub(super) role: Role,
+    /// How long the pass can be used: 90s, 30m, 12h, 7d or 2w
+    #[arg(long, default_value = "1h", value_parser = parse::span, env = "DRIFTLINE_EXPIRES")]
+    pub(super) expires: Duration,
 }
 
 #[derive(Subcommand, Serialize, Deserialize)]
