@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 pub use error::{CloseError, JoinError, ListenError, OpenError};
 pub(crate) use reach::{Reach, is_loopback};
 
-use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, Showcase, inbox};
+use crate::engine::{Engine, EngineGone, Guests, Inbox, Parts, Request, Showcase, inbox};
 use crate::space::Space;
 
 /// How a device behaves; the default listens on nothing and looks for nobody.
@@ -72,6 +72,7 @@ struct Shared {
     network: Network,
     reach: Arc<Reach>,
     showcase: Arc<Showcase>,
+    guests: Arc<Guests>,
     // Taken when the device is closed, by the first who does; others wait for it.
     engine: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     runtime: Mutex<Option<Runtime>>,
@@ -122,7 +123,8 @@ impl Device {
         let life = Life::on_this_machine(rand::random());
         let store = Arc::new(Store::open(database, life).map_err(broken)?);
 
-        let (reach, showcase) = (Arc::new(Reach::default()), Arc::new(Showcase::default()));
+        let (reach, showcase) = (Arc::<Reach>::default(), Arc::<Showcase>::default());
+        let guests = Arc::<Guests>::default();
         let (inbox, receiver) = inbox();
         let told = inbox.clone();
         let writer = Writer::start(store.clone(), move |progress| told.progress(progress))?;
@@ -146,6 +148,7 @@ impl Device {
             inbox: inbox.clone(),
             reach: reach.clone(),
             showcase: showcase.clone(),
+            guests: guests.clone(),
             registry: Arc::new(options.registry.clone()),
             limits: options.space_limits,
         };
@@ -157,7 +160,8 @@ impl Device {
         })?;
         let (id, runtime) = (key.id(), Mutex::new(Some(runtime)));
         let engine = tokio::sync::Mutex::new(Some(engine));
-        let shared = Shared { id, path: home, inbox, network, reach, showcase, engine, runtime };
+        let shared =
+            Shared { id, path: home, inbox, network, reach, showcase, guests, engine, runtime };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -285,6 +289,10 @@ impl Device {
 
     pub(crate) fn showcase(&self) -> &Showcase {
         &self.shared.showcase
+    }
+
+    pub(crate) fn guests(&self) -> &Guests {
+        &self.shared.guests
     }
 
     fn handle(&self, id: SpaceId) -> Space {

@@ -6,6 +6,7 @@
 mod commands;
 mod documents;
 mod effects;
+mod guests;
 mod inbox;
 mod peers;
 mod pool;
@@ -43,6 +44,7 @@ use replica::Open;
 use requests::Join;
 use waiters::Waiters;
 
+pub(crate) use guests::{GuestAsking, Guests, Standings};
 pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
 pub(crate) use replica::{Access, Handle, LoadError};
@@ -72,6 +74,7 @@ pub(crate) struct Engine {
     reach: Arc<Reach>,
     registry: Arc<Registry>,
     showcase: Arc<Showcase>,
+    guests: Arc<Guests>,
     /// Which answers the app has acknowledged.
     heard: BTreeMap<SpaceId, Heard>,
     limits: Limits,
@@ -117,13 +120,15 @@ pub(crate) struct Parts {
     pub(crate) reach: Arc<Reach>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) showcase: Arc<Showcase>,
+    pub(crate) guests: Arc<Guests>,
     pub(crate) limits: Limits,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox, reach, registry, showcase, limits } = parts;
+        let Parts { key, store, writer, network, inbox, reach, .. } = parts;
+        let Parts { registry, showcase, guests, limits, .. } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
@@ -134,6 +139,7 @@ impl Engine {
         let spaces: BTreeMap<_, _> = spaces.collect();
         let shared = spaces.iter().filter(|(_, slot)| !slot.space.is_local());
         let settings = store.settings()?;
+        guests.restore(&settings);
         let peers = Peers::load(key.id(), &settings, shared.map(|(id, _)| id));
         if seek {
             peers.remember_all(&network, &reach);
@@ -153,6 +159,7 @@ impl Engine {
             reach,
             registry,
             showcase,
+            guests,
             heard: Heard::load(&settings),
             spaces,
             joins: BTreeMap::new(),

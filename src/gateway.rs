@@ -6,6 +6,7 @@
 //! | path | speaks |
 //! | --- | --- |
 //! | `/y/{space}/{document}?token=…` | [y-websocket](https://github.com/yjs/y-websocket), 1.x to 3.x |
+//! | `/h/{space}` | [Hocuspocus](https://github.com/ueberdosis/hocuspocus) 4: many documents on one socket |
 //!
 //! Sockets are closed with these codes:
 //!
@@ -16,11 +17,13 @@
 //! | 1012 | the gateway is being restarted | try again |
 //! | 1013 | it can't be done now | try again |
 //! | 4401 | there is no pass, or none that counts here | get one |
+//! | 4403 | the pass was taken back | |
 //! | 4404 | there is no such space or document here | |
 //! | 4419 | the pass has expired | get a new one |
 
 mod caller;
 mod closing;
+mod dialect;
 mod lobby;
 mod outbox;
 mod presence;
@@ -29,6 +32,7 @@ mod rooms;
 mod seats;
 mod server;
 mod socket;
+mod visit;
 mod wire;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -44,8 +44,8 @@ pub use document::{
 pub use engine::EngineGone;
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
-    GovernError, Invitation, InviteError, Members, News, Outcome, PassError, Space, StoryError,
-    SubmitError, Submitted, Task, Tasks, View, Views, Watch,
+    GovernError, GuestError, GuestNews, Invitation, InviteError, Members, News, Outcome, Space,
+    StoryError, SubmitError, Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod commands;
+mod guests;
 mod story;
 mod tasks;
 mod views;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use driftline_core::clock::WallTime;
 use driftline_core::document::{BadName, Label};
 use driftline_core::id::{DeviceId, SpaceId};
-use driftline_core::roster::{BadPass, Former, Member, Pass, Rank, Role, Roster, Ticket};
+use driftline_core::roster::{Former, Member, Rank, Role, Roster, Ticket};
 use driftline_core::space::{NotPermitted, SpaceStatus};
 use thiserror::Error;
 
@@ -22,6 +23,7 @@ use crate::engine::{Deed, EngineGone, Handle, LoadError, Request};
 
 pub use answers::{AllAnswers, Answer, AnswerError, Answers, Outcome};
 pub use commands::{SubmitError, Submitted};
+pub use guests::{GuestError, GuestNews};
 pub use story::StoryError;
 pub use tasks::{Task, Tasks};
 pub use views::{Difference, View, Views, Watch};
@@ -57,25 +59,6 @@ pub enum InviteError {
     /// Only admins invite.
     #[error("only an admin of the space can invite somebody")]
     NotAnAdmin,
-    /// The device is closed.
-    #[error(transparent)]
-    Gone {
-        /// The engine's end.
-        #[from]
-        source: EngineGone,
-    },
-}
-
-/// Why a guest can't be given a pass.
-#[derive(Debug, Error)]
-pub enum PassError {
-    /// Nobody can be given that, or not by this device.
-    #[error(transparent)]
-    Bad {
-        /// What is wrong with it.
-        #[from]
-        source: BadPass,
-    },
     /// The device is closed.
     #[error(transparent)]
     Gone {
@@ -205,17 +188,6 @@ impl Space {
         let space = self.id;
         let ticket = self.device.ask(|reply| Request::Invite { space, invitation, reply }).await?;
         ticket.ok_or(InviteError::NotAnAdmin)
-    }
-
-    /// Issues a pass for a guest, who comes to this device's [gateway](crate::gateway) with a stock Yjs client or over
-    /// HTTP. Whoever holds it is that guest: treat it as a secret.
-    ///
-    /// # Errors
-    /// If this device is no anchor or admin of the space, or nobody can be let in so.
-    pub async fn pass(&self, guest: &str, role: Role, lasts: Duration) -> Result<Pass, PassError> {
-        let (space, guest) = (self.id, guest.to_owned());
-        let request = |reply| Request::Pass { space, guest, role, lasts, reply };
-        Ok(self.device.ask(request).await??)
     }
 
     /// Closes a ticket: nobody is let in with it any more, wherever this is heard of. Whoever is in stays in.

@@ -9,7 +9,7 @@ use driftline::record::{Value, ValueError};
 use driftline::trace::TraceError;
 use driftline::{
     CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, FolderError,
-    GovernError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError, PassError,
+    GovernError, GuestError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError,
     ReachError, SpaceId, StoryError, SubmitError, VerifyError, WhyError,
 };
 use thiserror::Error;
@@ -217,9 +217,9 @@ pub(super) enum SpaceError {
     #[error("joined, but not all that the space holds came within {} s: `driftline run` fetches the rest", timeout.as_secs())]
     NotAllCame { timeout: Duration },
     #[error(transparent)]
-    Pass {
+    Guest {
         #[from]
-        source: PassError,
+        source: GuestError,
     },
     #[error(transparent)]
     Invite {

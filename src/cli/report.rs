@@ -18,6 +18,7 @@ pub(super) enum Report {
     Ticket { ticket: String, space: SpaceId, role: Role, expires: u64 },
     TicketClosed { space: SpaceId },
     Pass { pass: String, space: SpaceId, guest: String, role: Role, expires: u64 },
+    GuestLimited { space: SpaceId, guest: String, role: Option<Role> },
     Members { space: SpaceId, members: Vec<Member>, former: Vec<FormerMember> },
     Appointed { space: SpaceId, device: DeviceId, role: Role, rank: Option<Rank> },
     Removed { space: SpaceId, device: DeviceId, you: bool },

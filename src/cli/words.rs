@@ -27,17 +27,12 @@ pub(super) fn words(report: &Report) -> String {
         Report::Online(online) => self::online(online),
         Report::SpaceBegun { space, name } => format!("began the space “{name}”: {space}"),
         Report::Spaces { spaces } => lines(spaces.iter().map(space)),
-        Report::Ticket { ticket, role, expires, .. } => format!(
-            "whoever holds this ticket can join as {} until {}, so hand it over like a password:\n{ticket}",
-            role.name(),
-            change::time(*expires)
-        ),
+        Report::Ticket { ticket, role, expires, .. } => member::ticket(ticket, *role, *expires),
         Report::TicketClosed { .. } => "closed: nobody more is let in with that ticket".to_owned(),
-        Report::Pass { pass, guest, role, expires, .. } => format!(
-            "whoever holds this pass is the guest “{guest}”, a {}, until {}, so hand it over like a password:\n{pass}",
-            role.name(),
-            change::time(*expires)
-        ),
+        Report::Pass { pass, guest, role, expires, .. } => {
+            member::pass(pass, guest, *role, *expires)
+        }
+        Report::GuestLimited { guest, role, .. } => member::limited(guest, *role),
         Report::Members { members, former, .. } => member::list(members, former),
         Report::Appointed { device, role, rank, .. } => {
             format!("{} is {} now", device.short(), member::standing(*role, rank.as_ref()))

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use driftline_core::document::check;
+use driftline_core::document::check::{self, Author};
 use driftline_core::document::{Admission, ApplyError};
 use driftline_core::log::{EntryKind, Frontier, Guest, MAX_ENTRY_BYTES};
 use driftline_storage::StoreError;
 use thiserror::Error;
-use yrs::ReadTxn;
 use yrs::block::ClientID;
+use yrs::updates::decoder::Decode;
+use yrs::{ReadTxn, Update};
 
 use super::{Document, Edit, EditError};
 use crate::engine::EngineGone;
@@ -81,10 +82,7 @@ impl Document {
         theirs: impl Fn(u64) -> bool,
     ) -> Result<Edit<Admission>, AdmitError> {
         let replica = &self.handle.replica;
-        self.may_edit()?;
-        if !replica.hosts() {
-            return Err(AdmitError::NotAHost);
-        }
+        self.hosts()?;
         if !Guest::is_sound(guest) {
             return Err(AdmitError::BadName);
         }
@@ -100,12 +98,27 @@ impl Document {
         Ok(Edit { output, handle, device, update })
     }
 
-    /// Whether the document can be edited now.
+    /// Whether guests can be let into the document now.
     ///
     /// # Errors
-    /// If it can't, and why.
-    pub fn editable(&self) -> Result<(), EditError> {
-        self.may_edit()
+    /// If they can't, and why.
+    pub fn hosts(&self) -> Result<(), AdmitError> {
+        self.may_edit()?;
+        if self.handle.replica.hosts() { Ok(()) } else { Err(AdmitError::NotAHost) }
+    }
+
+    /// Whether all that a Yjs update, v1, says is in the document already.
+    ///
+    /// # Errors
+    /// If the update is not sound.
+    pub fn holds(&self, update: &[u8]) -> Result<bool, ApplyError> {
+        check::update(update, Author::Anyone)?;
+        let update = Update::decode_v1(update)?;
+        let held = self.read(|txn| txn.snapshot());
+        let inserted = update.state_vector();
+        let mut clients = inserted.iter();
+        let all = clients.all(|(client, clock)| held.state_map.get(client) >= *clock);
+        Ok(all && update.delete_set().diff(&held.delete_set).is_empty())
     }
 
     /// Those of the Yjs client ids under which nothing is in the document yet.

@@ -1,18 +1,15 @@
 //! What the app asks of the engine.
 
-use std::time::Duration;
-
 use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DeviceId, SpaceId};
-use driftline_core::roster::{
-    self, BadPass, Former, Genesis, Pass, PassTerms, Rank, Role, Roster, Ticket,
-};
+use driftline_core::roster::{self, Former, Genesis, Rank, Role, Roster, Ticket};
 use driftline_core::space::{Event, Joining, NotPermitted, Outcome, Refusal, Space, SpaceStatus};
 use driftline_storage::{SledEngine, Store};
 use tokio::sync::{oneshot, watch};
 
 use super::commands::Asking;
 use super::documents::Opening;
+use super::guests::GuestAsking;
 use super::{Engine, Slot};
 use crate::device::Connection;
 use crate::document::Level;
@@ -22,85 +19,24 @@ type Reply<T> = oneshot::Sender<T>;
 
 /// A request, with where to send the answer.
 pub(crate) enum Request {
-    CreateSpace {
-        name: String,
-        reply: Reply<SpaceId>,
-    },
-    LocalSpace {
-        reply: Reply<SpaceId>,
-    },
-    Join {
-        ticket: Box<Ticket>,
-        reply: Reply<Result<SpaceId, Refusal>>,
-    },
-    Spaces {
-        reply: Reply<Vec<(SpaceId, String)>>,
-    },
-    Invite {
-        space: SpaceId,
-        invitation: Invitation,
-        reply: Reply<Option<Ticket>>,
-    },
-    Pass {
-        space: SpaceId,
-        guest: String,
-        role: Role,
-        lasts: Duration,
-        reply: Reply<Result<Pass, BadPass>>,
-    },
-    Members {
-        space: SpaceId,
-        reply: Reply<Option<Members>>,
-    },
-    Deleted {
-        space: SpaceId,
-        reply: Reply<Vec<(Label, Former)>>,
-    },
-    Govern {
-        space: SpaceId,
-        deed: Deed,
-        reply: Reply<Result<(), NotPermitted>>,
-    },
-    Open {
-        space: SpaceId,
-        label: Label,
-        branch: bool,
-        reply: Reply<Option<Opening>>,
-    },
-    Command {
-        space: SpaceId,
-        asking: Asking,
-    },
-    Reached {
-        space: SpaceId,
-        chain: ChainId,
-        update: u64,
-        level: Level,
-        reply: Reply<bool>,
-    },
-    Written {
-        space: SpaceId,
-        reply: Reply<()>,
-    },
-    CaughtUp {
-        space: SpaceId,
-        reply: Reply<()>,
-    },
-    Status {
-        space: SpaceId,
-        reply: Reply<Option<SpaceStatus>>,
-    },
-    Connections {
-        reply: Reply<Vec<Connection>>,
-    },
-    News {
-        space: SpaceId,
-        reply: Reply<Option<watch::Receiver<u64>>>,
-    },
-    Roster {
-        space: SpaceId,
-        reply: Reply<Option<Roster>>,
-    },
+    CreateSpace { name: String, reply: Reply<SpaceId> },
+    LocalSpace { reply: Reply<SpaceId> },
+    Join { ticket: Box<Ticket>, reply: Reply<Result<SpaceId, Refusal>> },
+    Spaces { reply: Reply<Vec<(SpaceId, String)>> },
+    Invite { space: SpaceId, invitation: Invitation, reply: Reply<Option<Ticket>> },
+    Guests { space: SpaceId, asking: GuestAsking },
+    Members { space: SpaceId, reply: Reply<Option<Members>> },
+    Deleted { space: SpaceId, reply: Reply<Vec<(Label, Former)>> },
+    Govern { space: SpaceId, deed: Deed, reply: Reply<Result<(), NotPermitted>> },
+    Open { space: SpaceId, label: Label, branch: bool, reply: Reply<Option<Opening>> },
+    Command { space: SpaceId, asking: Asking },
+    Reached { space: SpaceId, chain: ChainId, update: u64, level: Level, reply: Reply<bool> },
+    Written { space: SpaceId, reply: Reply<()> },
+    CaughtUp { space: SpaceId, reply: Reply<()> },
+    Status { space: SpaceId, reply: Reply<Option<SpaceStatus>> },
+    Connections { reply: Reply<Vec<Connection>> },
+    News { space: SpaceId, reply: Reply<Option<watch::Receiver<u64>>> },
+    Roster { space: SpaceId, reply: Reply<Option<Roster>> },
     Look(Look),
 }
 
@@ -133,9 +69,7 @@ impl Engine {
             Request::Invite { space, invitation, reply } => {
                 _ = reply.send(self.invite(space, invitation));
             }
-            Request::Pass { space, guest, role, lasts, reply } => {
-                _ = reply.send(self.pass(space, guest, role, lasts));
-            }
+            Request::Guests { space, asking } => self.asked_about_guests(space, asking),
             Request::Members { space, reply } => {
                 let roster = self.spaces.get(&space).map(|slot| slot.space.roster());
                 _ = reply.send(roster.map(Members::of));
@@ -193,7 +127,7 @@ impl Engine {
     }
 
     /// Does something when everything taken in so far is in the store.
-    fn written(&self, job: Look) {
+    pub(super) fn written(&self, job: Look) {
         if self.writer.after(job).is_err() {
             tracing::warn!("the store was to be looked at while it was closing");
         }
@@ -310,21 +244,6 @@ impl Engine {
                 replies.into_iter().for_each(|reply| _ = reply.send(Err(refusal)));
             }
         }
-    }
-
-    /// A pass for a guest, if this device may let them in.
-    fn pass(
-        &self,
-        space: SpaceId,
-        guest: String,
-        role: Role,
-        lasts: Duration,
-    ) -> Result<Pass, BadPass> {
-        let slot = self.spaces.get(&space).filter(|slot| slot.space.hosts());
-        slot.ok_or(BadPass::NotAHost)?;
-        let issued = self.now().wall;
-        let terms = PassTerms { space, guest, role, issued, expires: issued + lasts };
-        Pass::issue(terms, &self.key)
     }
 
     /// A ticket to the space, if this device may issue one.

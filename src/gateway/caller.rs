@@ -32,7 +32,7 @@ impl Caller {
     pub(super) fn role(&self) -> Result<Role, Closing> {
         match self.lasts() {
             Duration::ZERO => Err(Closing::Expired),
-            _ => Ok(self.terms.role),
+            _ => self.space.guest_role(&self.terms).ok_or(Closing::Revoked),
         }
     }
 

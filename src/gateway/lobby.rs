@@ -10,7 +10,7 @@ use super::closing::Closing;
 use super::rooms::{Inside, Rooms};
 use super::seats::Seats;
 use super::{GatewayLimits, GatewayOptions};
-use crate::{Device, DocumentError};
+use crate::{Device, DocumentError, GuestNews};
 
 pub(super) struct Lobby {
     pub(super) limits: GatewayLimits,
@@ -33,8 +33,13 @@ impl Lobby {
     }
 
     /// Whoever comes with that pass.
-    pub(super) async fn caller(&self, pass: Option<&str>, space: &str) -> Result<Caller, Closing> {
-        Caller::of(&self.device, pass.ok_or(Closing::NoPass)?, space).await
+    pub(super) async fn caller(&self, pass: &str, space: &str) -> Result<Caller, Closing> {
+        Caller::of(&self.device, pass, space).await
+    }
+
+    /// Hears when what guests may do has changed.
+    pub(super) fn guest_news(&self) -> GuestNews {
+        self.device.guest_news()
     }
 
     /// A document's room.

@@ -2,7 +2,7 @@
 //! and if more waits than that, the reader gets the difference instead.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -13,7 +13,7 @@ use super::presence::State;
 /// What one reader is still to be told.
 pub(super) struct Outbox {
     waiting: Mutex<Waiting>,
-    news: Notify,
+    news: Arc<Notify>,
     max_bytes: usize,
 }
 
@@ -41,8 +41,9 @@ pub(super) enum Answer {
 }
 
 impl Outbox {
-    pub(super) fn new(max_bytes: usize) -> Self {
-        Self { waiting: Mutex::default(), news: Notify::new(), max_bytes }
+    /// An empty one, which tells `news` when there is something.
+    pub(super) fn new(max_bytes: usize, news: Arc<Notify>) -> Self {
+        Self { waiting: Mutex::default(), news, max_bytes }
     }
 
     /// An edit. If too much waits, none does any more, and the reader is behind.
@@ -84,11 +85,6 @@ impl Outbox {
         let mut waiting = self.lock();
         waiting.closing.get_or_insert(closing);
         self.tell(waiting);
-    }
-
-    /// Waits until there is something.
-    pub(super) async fn news(&self) {
-        self.news.notified().await;
     }
 
     pub(super) fn take(&self) -> Waiting {

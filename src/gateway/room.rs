@@ -18,7 +18,7 @@ use super::closing::Closing;
 use super::outbox::Outbox;
 use super::presence::{Presence, SocketId, State};
 use super::wire::BadFrame;
-use crate::{AdmitError, BadUpdate, Document, Edit, GuestsError, Missed, Updates};
+use crate::{AdmitError, BadUpdate, Document, Edit, GuestsError, Missed, News, Updates};
 
 /// For how many Yjs clients it is remembered at hand whose they are.
 const MAX_CLIENTS: usize = 100_000;
@@ -38,11 +38,11 @@ struct Inside {
     presence: Presence,
     /// Which guest writes under which Yjs client id.
     owners: BTreeMap<u64, Arc<str>>,
-    fresh: Vec<News>,
+    fresh: Vec<Update>,
 }
 
 /// An update, and the socket that it came from, which knows it.
-struct News {
+struct Update {
     from: Option<SocketId>,
     update: Bytes,
 }
@@ -68,11 +68,11 @@ pub(super) enum WriteError {
 }
 
 impl Room {
-    pub(super) fn open(document: Document) -> Arc<Self> {
+    pub(super) fn open(document: Document, news: News) -> Arc<Self> {
         let (updates, written) = (document.updates(), Arc::<Notify>::default());
         let (inside, told) = (Mutex::default(), written.clone());
         let room = Arc::new(Self { document, inside, written, relay: OnceLock::new() });
-        let relay = tokio::spawn(relay(Arc::downgrade(&room), updates, told));
+        let relay = tokio::spawn(relay(Arc::downgrade(&room), updates, told, news));
         _ = room.relay.set(relay.abort_handle());
         room
     }
@@ -109,7 +109,7 @@ impl Room {
         let theirs = |client| owners.get(&client) == Some(guest);
         let mut edit = self.document.admit(guest, update, theirs)?;
         if let Some(news) = edit.output.news.take() {
-            inside.fresh.push(News { from: Some(socket), update: news.into() });
+            inside.fresh.push(Update { from: Some(socket), update: news.into() });
             self.written.notify_one();
         }
         Ok(edit)
@@ -138,6 +138,17 @@ impl Room {
         let mut inside = self.lock();
         let left = inside.presence.expire(Instant::now());
         inside.show(&left, None);
+    }
+
+    /// Sends everybody away, if guests can't be here any more.
+    fn review(&self) {
+        if let Err(error) = self.document.hosts() {
+            let closing = Closing::of(&error);
+            // What goes by goes by with them in.
+            if closing.denies() {
+                self.lock().close(closing);
+            }
+        }
     }
 
     /// An id of a stock client that nobody has written under belongs to whoever comes with it. For others the log says
@@ -189,10 +200,10 @@ impl Inside {
     }
 
     /// Tells everybody what is new to them.
-    fn spread(&self, news: &[News]) {
+    fn spread(&self, news: &[Update]) {
         let shared = together(news.iter());
         for (socket, outbox) in &self.sockets {
-            let own = |news: &&News| news.from == Some(*socket);
+            let own = |news: &&Update| news.from == Some(*socket);
             if news.iter().any(|news| own(&news)) {
                 let others = together(news.iter().filter(|news| !own(news)));
                 others.into_iter().for_each(|update| outbox.update(update));
@@ -211,25 +222,31 @@ impl Inside {
     }
 }
 
-/// Tells sockets what is new, turn by turn.
-async fn relay(room: Weak<Room>, mut updates: Updates, written: Arc<Notify>) {
+/// Tells sockets what is new, turn by turn; and sends them away when guests can't be in the document any more.
+async fn relay(room: Weak<Room>, mut updates: Updates, written: Arc<Notify>, mut news: News) {
     loop {
         let first = tokio::select! {
             update = updates.next() => Some(update),
             () = written.notified() => None,
+            // When the device is closed, the gateway sends everybody away.
+            Ok(()) = news.next() => None,
         };
         let Some(room) = room.upgrade() else { return };
         let rest = std::iter::from_fn(|| updates.try_next());
         let others: Result<Vec<_>, Missed> = first.into_iter().chain(rest).collect();
-        let mut news = std::mem::take(&mut room.lock().fresh);
+        let mut fresh = std::mem::take(&mut room.lock().fresh);
+        if others.as_ref().is_ok_and(Vec::is_empty) && fresh.is_empty() {
+            room.review();
+            continue;
+        }
         if room.document.written().await.is_err() {
             return room.lock().close(Closing::Leaving);
         }
         match others {
             Ok(others) => {
                 let others = others.into_iter().map(Bytes::from);
-                news.extend(others.map(|update| News { from: None, update }));
-                room.lock().spread(&news);
+                fresh.extend(others.map(|update| Update { from: None, update }));
+                room.lock().spread(&fresh);
             }
             Err(Missed) => room.lock().resync(),
         }
@@ -237,7 +254,7 @@ async fn relay(room: Weak<Room>, mut updates: Updates, written: Arc<Notify>) {
 }
 
 /// Updates as one, or as few as can be.
-fn together<'a>(news: impl Iterator<Item = &'a News>) -> Vec<Bytes> {
+fn together<'a>(news: impl Iterator<Item = &'a Update>) -> Vec<Bytes> {
     merge(&news.map(|news| news.update.clone()).collect::<Vec<_>>())
 }
 

@@ -27,7 +27,10 @@ impl Rooms {
     /// The room of a document; whoever comes while it is being opened waits for that.
     pub(super) async fn enter(&self, space: &Space, name: &str) -> Result<Inside, DocumentError> {
         let cell = self.cell((space.id(), name.to_owned()));
-        let open = async { Ok::<_, DocumentError>(Room::open(space.document(name).await?)) };
+        let open = async {
+            let (document, news) = (space.document(name).await?, space.news().await?);
+            Ok::<_, DocumentError>(Room::open(document, news))
+        };
         let room = cell.get_or_try_init(|| open).await?.clone();
         Ok(Inside { room, _cell: cell })
     }

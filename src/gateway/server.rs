@@ -32,8 +32,10 @@ const MAX_HEAD: usize = 16 << 10;
 
 /// Serves until the gateway closes.
 pub(super) async fn serve(listener: TcpListener, lobby: Arc<Lobby>) {
-    let router =
-        Router::new().route("/y/{space}/{*document}", any(socket::open)).with_state(lobby.clone());
+    let router = Router::new()
+        .route("/y/{space}/{*document}", any(socket::y_websocket))
+        .route("/h/{space}", any(socket::hocuspocus))
+        .with_state(lobby.clone());
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {

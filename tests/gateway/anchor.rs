@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::browser::Kind;
 use crate::eventually;
 
 pub(crate) struct Anchor {
@@ -45,9 +46,10 @@ impl Anchor {
         process.wait().unwrap();
     }
 
-    /// Where y-websocket finds the space.
-    pub(crate) fn socket(&self) -> String {
-        format!("ws://127.0.0.1:{}/y/kitchen", self.port)
+    /// Where a client of that kind finds the space.
+    pub(crate) fn socket(&self, kind: Kind) -> String {
+        let path = if kind == Kind::Hocuspocus { "h" } else { "y" };
+        format!("ws://127.0.0.1:{}/{path}/kitchen", self.port)
     }
 
     /// A pass for a guest.

@@ -14,6 +14,7 @@ use crate::eventually;
 pub(crate) enum Kind {
     YWebsocket1,
     YWebsocket3,
+    Hocuspocus,
 }
 
 impl Kind {
@@ -21,6 +22,7 @@ impl Kind {
         match self {
             Self::YWebsocket1 => "y-websocket-1",
             Self::YWebsocket3 => "y-websocket",
+            Self::Hocuspocus => "hocuspocus",
         }
     }
 }
@@ -102,6 +104,29 @@ impl Browser {
     /// Waits until a tab has all that the gateway has.
     pub(crate) fn is_synced(&mut self, tab: &str) {
         eventually(&format!("{tab} is synced"), || self.look(tab)["synced"] == true);
+    }
+
+    /// Waits until a tab knows that all its edits are safe.
+    pub(crate) fn is_saved(&mut self, tab: &str) {
+        eventually(&format!("{tab} is saved"), || {
+            let look = self.look(tab);
+            look["synced"] == true && look["unsynced"] == 0
+        });
+    }
+
+    pub(crate) fn is_connected(&mut self, tab: &str) {
+        eventually(&format!("{tab} is connected"), || self.look(tab)["connected"] == true);
+    }
+
+    /// Waits until a tab was told that it may not come in; gives the code for that. On a socket that carries many
+    /// documents, only one is denied.
+    pub(crate) fn is_turned_away(&mut self, tab: &str, kind: Kind) -> u64 {
+        if kind != Kind::Hocuspocus {
+            return self.is_closed(tab);
+        }
+        let no_pass = "no pass that counts here: ask for one and come again";
+        eventually(&format!("{tab} is denied"), || self.look(tab)["refused"] == no_pass);
+        4401
     }
 
     /// Waits until a tab's socket was closed; gives the last code.

@@ -51,6 +51,7 @@ class Client {
       document: this.doc,
       WebSocketPolyfill: WebSocket,
       delay: 50,
+      minDelay: 50,
       maxDelay: 200,
       onSynced: ({ state }) => { this.synced = state },
       onClose: ({ event }) => this.closes.push({ code: event.code, reason: event.reason }),
@@ -66,7 +67,7 @@ class Client {
       map: this.doc.getMap('map').toJSON(),
       id: this.doc.clientID,
       synced: this.synced,
-      connected: provider.wsconnected ?? provider.configuration?.websocketProvider?.status === 'connected',
+      connected: provider.wsconnected ?? provider.configuration.websocketProvider.status === 'connected',
       unsynced: provider.unsyncedChanges ?? null,
       scope: this.scope ?? null,
       refused: this.refused ?? null,
@@ -85,7 +86,10 @@ const operations = {
   back: (_, { provider }) => { provider.connect() },
   shows: ({ state }, { provider }) => provider.awareness.setLocalState(state),
   look: (_, client) => client.look(),
-  raw: ({ bytes }, { provider }) => provider.ws.send(Buffer.from(bytes, 'base64')),
+  raw: ({ bytes }, { provider }) => {
+    const socket = provider.ws ?? provider.configuration.websocketProvider.webSocket
+    socket.send(Buffer.from(bytes, 'base64'))
+  },
   leave: ({ client: name }, { provider, doc }) => {
     provider.destroy()
     doc.destroy()

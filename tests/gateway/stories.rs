@@ -8,7 +8,7 @@ use crate::eventually;
 
 const NOTES: &str = "notes/today";
 
-const KINDS: [Kind; 2] = [Kind::YWebsocket1, Kind::YWebsocket3];
+const KINDS: [Kind; 3] = [Kind::YWebsocket1, Kind::YWebsocket3, Kind::Hocuspocus];
 
 /// Plays a story with an anchor and a browser of its own for each kind of client.
 fn with_each_kind(story: impl Fn(&mut Anchor, &mut Browser, Kind)) {
@@ -21,7 +21,7 @@ fn with_each_kind(story: impl Fn(&mut Anchor, &mut Browser, Kind)) {
 /// Opens a tab for a guest of that name.
 fn comes(anchor: &Anchor, browser: &mut Browser, kind: Kind, guest: &str, role: &str) {
     let pass = anchor.pass(guest, role, "1h");
-    browser.opens(guest, kind, &anchor.socket(), NOTES, &pass);
+    browser.opens(guest, kind, &anchor.socket(kind), NOTES, &pass);
 }
 
 #[test]
@@ -105,15 +105,19 @@ fn a_reader_reads_and_writes_nothing() {
 fn nobody_comes_in_without_a_pass_that_counts() {
     with_each_kind(|anchor, browser, kind| {
         let other = Anchor::opens();
-        let (socket, foreign) = (anchor.socket(), other.pass("Ann", "writer", "1h"));
-        for (tab, pass) in [("none", ""), ("garbage", "driftpass1abc"), ("foreign", &foreign)] {
-            browser.opens(tab, kind, &socket, NOTES, pass);
-            assert_eq!(browser.is_closed(tab), 4401, "{tab}");
-        }
+        let (socket, foreign) = (anchor.socket(kind), other.pass("Ann", "writer", "1h"));
         anchor.says(&["space", "new", "garden"]);
-        let garden = socket.replace("kitchen", "garden");
-        browser.opens("other", kind, &garden, NOTES, &anchor.pass("Ann", "writer", "1h"));
-        assert_eq!(browser.is_closed("other"), 4401);
+        let (garden, own) =
+            (socket.replace("kitchen", "garden"), anchor.pass("Ann", "writer", "1h"));
+        for (tab, socket, pass) in [
+            ("none", &socket, ""),
+            ("garbage", &socket, "driftpass1abc"),
+            ("of another gateway", &socket, &foreign),
+            ("for another space", &garden, &own),
+        ] {
+            browser.opens(tab, kind, socket, NOTES, pass);
+            assert_eq!(browser.is_turned_away(tab, kind), 4401, "{tab}");
+        }
     });
 }
 
@@ -121,12 +125,89 @@ fn nobody_comes_in_without_a_pass_that_counts() {
 fn a_pass_ends_in_the_middle_of_a_session() {
     with_each_kind(|anchor, browser, kind| {
         let pass = anchor.pass("Ann", "writer", "3s");
-        browser.opens("Ann", kind, &anchor.socket(), NOTES, &pass);
+        browser.opens("Ann", kind, &anchor.socket(kind), NOTES, &pass);
         browser.is_synced("Ann");
         browser.types("Ann", 0, "milk");
         assert_eq!(browser.is_closed("Ann"), 4419);
         assert_eq!(anchor.reads(NOTES), "milk");
     });
+}
+
+#[test]
+fn a_pass_is_taken_back_in_the_middle_of_a_session() {
+    with_each_kind(|anchor, browser, kind| {
+        comes(anchor, browser, kind, "Ann", "writer");
+        comes(anchor, browser, kind, "Bob", "writer");
+        browser.is_synced("Ann");
+        anchor.says(&["guest", "remove", "kitchen", "Ann"]);
+        assert_eq!(browser.is_closed("Ann"), 4403);
+        browser.types("Bob", 0, "milk");
+        eventually("Bob writes on", || anchor.reads(NOTES) == "milk");
+        let again = anchor.pass("Ann", "writer", "1h");
+        browser.opens("Ann again", kind, &anchor.socket(kind), NOTES, &again);
+        browser.reads("Ann again", "milk");
+    });
+}
+
+#[test]
+fn a_writer_becomes_a_reader_in_the_middle_of_a_session() {
+    with_each_kind(|anchor, browser, kind| {
+        comes(anchor, browser, kind, "Ann", "writer");
+        comes(anchor, browser, kind, "Bob", "writer");
+        browser.is_synced("Bob");
+        browser.types("Ann", 0, "milk");
+        browser.reads("Bob", "milk");
+        anchor.says(&["guest", "role", "kitchen", "Bob", "reader"]);
+        browser.types("Bob", 4, " is what Bob may not write");
+        browser.types("Ann", 0, "oat ");
+        browser.reads("Bob", "oat milk is what Bob may not write");
+        assert_eq!(anchor.reads(NOTES), "oat milk");
+    });
+}
+
+#[test]
+fn a_deleted_document_is_closed_for_guests() {
+    with_each_kind(|anchor, browser, kind| {
+        comes(anchor, browser, kind, "Ann", "writer");
+        browser.is_synced("Ann");
+        browser.types("Ann", 0, "milk");
+        eventually("it is there", || anchor.reads(NOTES) == "milk");
+        anchor.says(&["doc", "delete", "kitchen/notes/today"]);
+        assert_eq!(browser.is_closed("Ann"), 4404);
+    });
+}
+
+#[test]
+fn what_is_acknowledged_survives_a_crash() {
+    let Some(mut browser) = Browser::start() else { return };
+    let mut anchor = Anchor::opens();
+    comes(&anchor, &mut browser, Kind::Hocuspocus, "Ann", "writer");
+    browser.is_synced("Ann");
+    let mut text = String::new();
+    for round in 0..5 {
+        let word = format!("{round} ");
+        browser.types("Ann", u32::try_from(text.len()).unwrap(), &word);
+        text += &word;
+        browser.is_saved("Ann");
+        anchor.is_killed();
+        assert_eq!(anchor.reads(NOTES), text, "round {round}");
+        anchor.starts();
+        browser.is_connected("Ann");
+    }
+}
+
+#[test]
+fn a_reader_hears_that_an_edit_is_not_taken() {
+    let Some(mut browser) = Browser::start() else { return };
+    let anchor = Anchor::opens();
+    comes(&anchor, &mut browser, Kind::Hocuspocus, "Ann", "reader");
+    browser.is_saved("Ann");
+    assert_eq!(browser.look("Ann")["scope"], "readonly");
+    browser.types("Ann", 0, "milk");
+    comes(&anchor, &mut browser, Kind::Hocuspocus, "Bob", "writer");
+    browser.types("Bob", 0, "honey");
+    browser.is_saved("Bob");
+    assert_eq!(browser.look("Ann")["unsynced"], 1);
 }
 
 #[test]
@@ -146,7 +227,8 @@ fn members_take_in_what_an_anchor_signs_for_its_guests() {
 fn what_is_no_message_ends_the_socket_and_nothing_else() {
     let Some(mut browser) = Browser::start() else { return };
     let anchor = Anchor::opens();
-    comes(&anchor, &mut browser, Kind::YWebsocket3, "Ann", "writer");
+    let kind = Kind::YWebsocket3;
+    comes(&anchor, &mut browser, kind, "Ann", "writer");
     for (tab, bytes) in [
         ("no number", &[0xff][..]),
         ("no such kind", &[77]),
@@ -155,7 +237,7 @@ fn what_is_no_message_ends_the_socket_and_nothing_else() {
         ("presence that does", &[1, 4, 0xff, 0xff, 0xff, 0x7a]),
     ] {
         let pass = anchor.pass(tab, "writer", "1h");
-        browser.opens(tab, Kind::YWebsocket3, &anchor.socket(), NOTES, &pass);
+        browser.opens(tab, kind, &anchor.socket(kind), NOTES, &pass);
         browser.is_synced(tab);
         browser.sends(tab, bytes);
         assert_eq!(browser.is_closed(tab), 1007, "{tab}");

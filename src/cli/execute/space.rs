@@ -1,12 +1,12 @@
 //! The device itself, `space` and `invite`.
 
-use driftline::{Device, Invitation, PassTerms, Space, Ticket};
+use driftline::{Device, Invitation, Space, Ticket};
 
 use super::find;
 use crate::cli::error::{Error, SpaceError};
 use crate::cli::output::Speaker;
 use crate::cli::report::{NamedSpace, Report};
-use crate::cli::request::{Invite, Token};
+use crate::cli::request::Invite;
 
 pub(super) async fn device(device: &Device, speaker: &Speaker) -> Result<(), Error> {
     let (folder, device) = (device.folder().to_owned(), device.id());
@@ -47,20 +47,6 @@ pub(super) async fn invite(
     let expires = ticket.certificate().invitation().expires.0;
     let space = space.id();
     speaker.report(Report::Ticket { ticket: ticket.to_string(), space, role, expires }).await;
-    Ok(())
-}
-
-pub(super) async fn token(
-    device: &Device,
-    request: &Token,
-    speaker: &Speaker,
-) -> Result<(), Error> {
-    let space = find::space(device, &request.space).await?;
-    let pass = space.pass(&request.name, request.role, request.expires).await;
-    let pass = pass.map_err(SpaceError::from)?;
-    let PassTerms { space, guest, role, expires, .. } = pass.terms().clone();
-    let (pass, expires) = (pass.to_string(), expires.0);
-    speaker.report(Report::Pass { pass, space, guest, role, expires }).await;
     Ok(())
 }
 
