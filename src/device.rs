@@ -26,7 +26,9 @@ pub use disk::{Damaged, DiskState, DiskStatus};
 pub use error::{CloseError, JoinError, ListenError, OpenError};
 pub(crate) use reach::{Reach, is_loopback};
 
-use crate::engine::{Engine, EngineGone, Inbox, Parts, Request, Room, Showcase, Stage, inbox};
+use crate::engine::{
+    Engine, EngineGone, Guests, Inbox, Parts, Request, Room, Showcase, Stage, inbox,
+};
 use crate::space::Space;
 
 /// How long deleted documents stay on the disk.
@@ -84,6 +86,7 @@ struct Shared {
     reach: Arc<Reach>,
     showcase: Arc<Showcase>,
     stage: Arc<Stage>,
+    guests: Arc<Guests>,
     // Taken when the device is closed, by the first who does; others wait for it.
     engine: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     runtime: Mutex<Option<Runtime>>,
@@ -134,7 +137,8 @@ impl Device {
         let life = Life::on_this_machine(rand::random());
         let store = Arc::new(Store::open(database, life).map_err(broken)?);
 
-        let (reach, showcase) = (Arc::new(Reach::default()), Arc::new(Showcase::default()));
+        let (reach, showcase) = (Arc::<Reach>::default(), Arc::<Showcase>::default());
+        let guests = Arc::<Guests>::default();
         let (inbox, receiver) = inbox(Room::of(&store));
         let stage = Arc::new(Stage::new(inbox.clone(), options.space_limits.author_presences));
         let told = inbox.clone();
@@ -160,6 +164,7 @@ impl Device {
             reach: reach.clone(),
             showcase: showcase.clone(),
             stage: stage.clone(),
+            guests: guests.clone(),
             registry: Arc::new(options.registry.clone()),
             limits: options.space_limits,
             keep_deleted: options.keep_deleted.unwrap_or(KEEP_DELETED),
@@ -172,8 +177,18 @@ impl Device {
         })?;
         let (id, runtime) = (key.id(), Mutex::new(Some(runtime)));
         let engine = tokio::sync::Mutex::new(Some(engine));
-        let shared =
-            Shared { id, path: home, inbox, network, reach, showcase, stage, engine, runtime };
+        let shared = Shared {
+            id,
+            path: home,
+            inbox,
+            network,
+            reach,
+            showcase,
+            stage,
+            guests,
+            engine,
+            runtime,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -305,6 +320,10 @@ impl Device {
 
     pub(crate) fn stage(&self) -> &Stage {
         &self.shared.stage
+    }
+
+    pub(crate) fn guests(&self) -> &Guests {
+        &self.shared.guests
     }
 
     fn handle(&self, id: SpaceId) -> Space {

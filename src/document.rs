@@ -4,6 +4,7 @@ mod branch;
 mod changes;
 mod cursor;
 mod delta;
+mod guests;
 mod import;
 mod text_changes;
 mod undo;
@@ -11,10 +12,14 @@ mod why;
 
 use std::sync::Arc;
 
+use driftline_core::document::check::{self, BadUpdate};
 use driftline_core::id::{ChainId, DocumentId, SpaceId};
 use thiserror::Error;
+use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
 use yrs::{
-    ArrayRef, MapRef, ReadTxn, TextRef, Transact, Transaction, TransactionMut, XmlFragmentRef,
+    ArrayRef, MapRef, ReadTxn, StateVector, TextRef, Transact, Transaction, TransactionMut,
+    XmlFragmentRef,
 };
 
 use crate::device::Device;
@@ -22,9 +27,10 @@ use crate::engine::{Access, EngineGone, Handle, Request};
 use crate::presence::Presence;
 
 pub use branch::Branch;
-pub use changes::{Change, Changes, Entries};
+pub use changes::{Change, Changes, Entries, Missed, Updates};
 pub use cursor::{BadCursor, Cursor, Side};
 pub use delta::{Delta, Step};
+pub use guests::{AdmitError, GuestsError, MAX_UPDATE_BYTES};
 pub use import::ImportError;
 pub use text_changes::TextChanges;
 pub(crate) use undo::History;
@@ -190,21 +196,61 @@ impl Document {
         Presence::new(self.space(), self.name.clone(), self.device.clone())
     }
 
+    /// Every Yjs update that comes into the document from now on, as it takes it in. What a guest wrote is not among
+    /// them: [`admit`](Self::admit) gives that.
+    pub fn updates(&self) -> Updates {
+        Updates::new(self.handle.replica.read_along(), self.handle.clone())
+    }
+
+    /// Resolves when all that shows in the document by now would survive the end of the process. Others should not be
+    /// shown it before.
+    ///
+    /// # Errors
+    /// If the device is closed.
+    pub async fn written(&self) -> Result<(), EngineGone> {
+        let space = self.space();
+        self.device.ask(|reply| Request::Written { space, reply }).await
+    }
+
     /// The whole document as one Yjs update, v1: what any Yjs client can load.
     pub fn state(&self) -> Vec<u8> {
-        self.read(|txn| txn.encode_state_as_update_v1(&yrs::StateVector::default()))
+        self.read(|txn| txn.encode_state_as_update_v1(&StateVector::default()))
+    }
+
+    /// What the document holds, as a Yjs state vector, v1.
+    pub fn version(&self) -> Vec<u8> {
+        self.read(|txn| txn.state_vector().encode_v1())
+    }
+
+    /// What the document holds beyond a Yjs state vector, v1, as one Yjs update, v1.
+    ///
+    /// # Errors
+    /// If the state vector is not sound.
+    pub fn state_since(&self, version: &[u8]) -> Result<Vec<u8>, BadUpdate> {
+        check::state_vector(version)?;
+        // It was read from end to end just now.
+        let version = StateVector::decode_v1(version).unwrap_or_default();
+        Ok(self.read(|txn| txn.encode_state_as_update_v1(&version)))
     }
 
     pub(crate) fn space(&self) -> SpaceId {
         self.handle.replica.space
     }
 
-    /// Whether an edit may be made. Asked while nobody else edits: a device that closes waits for edits under way, and
-    /// takes no more.
+    /// Whether an edit may be made, and there is room for it. Asked while nobody else edits: a device that closes waits
+    /// for edits under way, and takes no more.
     fn may_edit_now(&self) -> Result<(), EditError> {
+        self.may_edit()?;
+        let replica = &self.handle.replica;
+        match () {
+            () if replica.is_disk_full() => Err(EditError::DiskFull),
+            () if !replica.has_room() => Err(EditError::Busy),
+            () => Ok(()),
+        }
+    }
+
+    fn may_edit(&self) -> Result<(), EditError> {
         match self.handle.replica.access() {
-            Access::Writable if self.handle.replica.is_disk_full() => Err(EditError::DiskFull),
-            Access::Writable if !self.handle.replica.has_room() => Err(EditError::Busy),
             Access::Writable => Ok(()),
             Access::ReadOnly => Err(EditError::ReadOnly),
             Access::Removed => Err(EditError::Removed),

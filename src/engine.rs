@@ -8,6 +8,7 @@ mod damage;
 mod documents;
 mod effects;
 mod forgetting;
+mod guests;
 mod inbox;
 mod lanes;
 mod peers;
@@ -17,6 +18,7 @@ mod replica;
 mod requests;
 mod room;
 mod waiters;
+mod watchers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -49,13 +51,15 @@ use replica::Open;
 use requests::Join;
 use waiters::Waiters;
 
+pub(crate) use guests::{GuestAsking, Guests, Standings};
 pub(crate) use presence::{Company, Present, Stage};
 
 pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
-pub(crate) use replica::{Access, Handle, LoadError, Watcher};
+pub(crate) use replica::{Access, Handle, LoadError};
 pub(crate) use requests::{Deed, Request};
 pub(crate) use room::Room;
+pub(crate) use watchers::{Told, Watcher};
 
 /// How long a device that closes waits for a document to be folded. It is only a cache.
 const FOLDING_PATIENCE: Duration = Duration::from_secs(5);
@@ -78,6 +82,7 @@ pub(crate) struct Engine {
     registry: Arc<Registry>,
     showcase: Arc<Showcase>,
     stage: Arc<Stage>,
+    guests: Arc<Guests>,
     /// Which answers the app has acknowledged.
     heard: BTreeMap<SpaceId, Heard>,
     limits: Limits,
@@ -134,6 +139,7 @@ pub(crate) struct Parts {
     pub(crate) registry: Arc<Registry>,
     pub(crate) showcase: Arc<Showcase>,
     pub(crate) stage: Arc<Stage>,
+    pub(crate) guests: Arc<Guests>,
     pub(crate) limits: Limits,
     /// How long deleted documents stay on the disk.
     pub(crate) keep_deleted: Duration,
@@ -143,7 +149,7 @@ impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
         let Parts { key, store, writer, network, inbox, reach, registry, .. } = parts;
-        let Parts { showcase, stage, limits, keep_deleted, .. } = parts;
+        let Parts { showcase, stage, guests, limits, keep_deleted, .. } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
@@ -154,6 +160,7 @@ impl Engine {
         let spaces: BTreeMap<_, _> = spaces.collect();
         let shared = spaces.iter().filter(|(_, slot)| !slot.space.is_local());
         let settings = store.settings()?;
+        guests.restore(&settings);
         let peers = Peers::load(key.id(), &settings, shared.map(|(id, _)| id));
         if seek {
             peers.remember_all(&network, &reach);
@@ -174,6 +181,7 @@ impl Engine {
             registry,
             showcase,
             stage,
+            guests,
             heard: Heard::load(&settings),
             spaces,
             joins: BTreeMap::new(),
@@ -250,6 +258,10 @@ impl Engine {
             Input::Edit { space, document, chain, update } => {
                 self.inbox.edit_taken(update.len());
                 self.feed(space, Event::LocalUpdate { document, chain, update });
+            }
+            Input::Guest { space, chain, guest, update } => {
+                self.inbox.edit_taken(update.len());
+                self.feed(space, Event::GuestUpdate { chain, guest, update });
             }
             Input::Read { space, peer, document, segments, more } => {
                 self.feed(space, Event::Read { peer, document, segments, more });
@@ -394,7 +406,8 @@ impl Engine {
 
     /// Takes only what must not be lost when the device closes.
     fn take_last(&mut self, input: Input) {
-        if matches!(input, Input::Edit { .. } | Input::Closed(_) | Input::Snapshot { .. }) {
+        use Input::{Closed, Edit, Guest, Snapshot};
+        if matches!(input, Edit { .. } | Guest { .. } | Closed(_) | Snapshot { .. }) {
             self.take(input);
         }
     }

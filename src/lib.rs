@@ -28,6 +28,8 @@
 mod device;
 mod document;
 mod engine;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 mod presence;
 mod space;
 pub mod trace;
@@ -38,15 +40,16 @@ pub use device::{
     JoinError, ListenError, OpenError,
 };
 pub use document::{
-    Author, BadCursor, Branch, Change, Changes, Cursor, Delta, Document, Edit, EditError, Entries,
-    ImportError, Level, ReachError, Side, Step, TextChanges, Trace, Undo, WhyError,
+    AdmitError, Author, BadCursor, Branch, Change, Changes, Cursor, Delta, Document, Edit,
+    EditError, Entries, GuestsError, ImportError, Level, MAX_UPDATE_BYTES, Missed, ReachError,
+    Side, Step, TextChanges, Trace, Undo, Updates, WhyError,
 };
 pub use engine::EngineGone;
 pub use presence::{Other, Others, Presence, ShowError};
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
-    GovernError, Invitation, InviteError, Members, News, Outcome, Space, StoryError, SubmitError,
-    Submitted, Task, Tasks, View, Views, Watch,
+    GovernError, GuestError, GuestNews, Invitation, InviteError, Members, News, Outcome, Space,
+    StoryError, SubmitError, Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 
@@ -55,15 +58,16 @@ pub use driftline_core::command;
 pub use driftline_core::command::{
     Command, CommandId, Effect, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
 };
+pub use driftline_core::document::check::BadUpdate;
 pub use driftline_core::document::provenance::{Contribution, Origin};
-pub use driftline_core::document::{ApplyError, BadName};
+pub use driftline_core::document::{Admission, ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};
 pub use driftline_core::presence::PresenceError;
 pub use driftline_core::record;
 pub use driftline_core::record::{Field, Policies, Policy, Record};
 pub use driftline_core::roster::{
-    Former, Leave, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
-    Turn,
+    BadPass, Former, Leave, Member, ParsePassError, ParseRankError, ParseRoleError,
+    ParseTicketError, Pass, PassTerms, Rank, Role, Ticket, Turn,
 };
 pub use driftline_core::space::{
     DocumentStatus, Limits as SpaceLimits, Measure, NotPermitted, Objection, PeerState, PeerStatus,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod commands;
+mod guests;
 mod story;
 mod tasks;
 mod views;
@@ -23,6 +24,7 @@ use crate::presence::Presence;
 
 pub use answers::{AllAnswers, Answer, AnswerError, Answers, Outcome};
 pub use commands::{SubmitError, Submitted};
+pub use guests::{GuestError, GuestNews};
 pub use story::StoryError;
 pub use tasks::{Task, Tasks};
 pub use views::{Difference, View, Views, Watch};

@@ -17,7 +17,7 @@ use crate::id::{DocumentId, Hash, SpaceId};
 pub use gate::{Gate, Passed};
 pub use merge::{Merged, merged, stretches};
 pub use normal::Normal;
-pub use open::{ApplyError, OpenDocument};
+pub use open::{Admission, ApplyError, OpenDocument};
 
 /// The longest name of a document, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;

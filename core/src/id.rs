@@ -106,6 +106,9 @@ impl Hash {
     }
 }
 
+/// Yjs client ids below this are those of stock clients, which draw 32 bits.
+pub const STOCK_CLIENTS: u64 = 1 << 32;
+
 impl ChainId {
     /// The Yjs client id under which this chain's device inserts into the document: 2^32 plus 52 bits
     /// of the hash of the chain's id. Ids below 2^32 belong to stock Yjs clients; the sum stays
@@ -114,7 +117,7 @@ impl ChainId {
         let hash = Hash::of("driftline client id 1", &[&self.0]);
         let mut low = [0; 8];
         low.copy_from_slice(&hash.0[..8]);
-        (1 << 32) + (u64::from_le_bytes(low) & ((1 << 52) - 1))
+        STOCK_CLIENTS + (u64::from_le_bytes(low) & ((1 << 52) - 1))
     }
 }
 

@@ -10,6 +10,6 @@ mod frontier;
 mod segment;
 
 pub use chain::{ChainHead, Tip};
-pub use entry::{Entries, Entry, EntryKind, MAX_ENTRY_BYTES, Mend};
+pub use entry::{Entries, Entry, EntryKind, Guest, MAX_ENTRY_BYTES, MAX_GUEST_NAME_BYTES, Mend};
 pub use frontier::{Frontier, Point};
 pub use segment::{Link, MAX_SEGMENT_BYTES, Segment, SegmentBuilder, SegmentError};

@@ -8,6 +8,7 @@ mod evidence;
 mod fold;
 mod history;
 mod members;
+mod pass;
 mod quote;
 mod ticket;
 
@@ -24,6 +25,7 @@ pub use entry::{Act, ParseRankError, Rank, RosterEntry};
 pub use fold::{Former, Member};
 pub use history::{Leave, Turn};
 pub use members::{Reach, Roster};
+pub use pass::{BadPass, ParsePassError, Pass, PassTerms};
 pub use quote::Quote;
 pub(crate) use quote::{is_of_good_size, is_quotable};
 pub use ticket::{Certificate, Invitation, JoinRequest, ParseTicketError, Ticket};

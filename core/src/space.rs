@@ -42,7 +42,7 @@ use crate::command::Ledger;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use crate::identity::DeviceKey;
-use crate::log::{ChainHead, Frontier, Segment};
+use crate::log::{ChainHead, Frontier, Guest, Segment};
 use crate::roster::{Genesis, JoinRequest, Role, Roster};
 
 use allowance::Allowance;
@@ -250,6 +250,9 @@ impl Space {
             Event::Sent { peer, bytes } => self.sent(peer, bytes),
             Event::LocalUpdate { document, chain, update } => {
                 self.local_update(document, chain, &update, context);
+            }
+            Event::GuestUpdate { chain, guest: name, update } => {
+                self.guest_update(chain, &Guest { name, update: &update }, context);
             }
             Event::Written { upto } => self.written(upto, context),
             Event::Saved { upto } => self.saved(upto, context),

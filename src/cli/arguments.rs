@@ -114,6 +114,9 @@ pub(super) struct Online {
     /// Written once the device listens: JSON with its id, process and addresses
     #[arg(long, value_name = "PATH", env = "DRIFTLINE_READY_FILE")]
     pub(super) ready_file: Option<PathBuf>,
+    /// Let guests in at this address, such as 127.0.0.1:8080: stock Yjs editors, with a pass from `driftline token`
+    #[arg(long, value_name = "ADDR", env = "DRIFTLINE_HTTP")]
+    pub(super) http: Option<std::net::SocketAddr>,
     /// Find members on the local network, and be found
     #[arg(long, env = "DRIFTLINE_MDNS", value_parser = FalseyValueParser::new())]
     pub(super) mdns: bool,

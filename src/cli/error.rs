@@ -4,13 +4,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use driftline::gateway::GatewayError;
 use driftline::record::{Value, ValueError};
 use driftline::trace::TraceError;
 use driftline::{
     BadName, CloseError, CommandId, CopyError, DeviceId, DocumentError, EditError, EngineGone,
-    FolderError, GovernError, ImportError, InviteError, JoinError, Multiaddr, OpenError,
-    ParseTicketError, ReachError, ShowError, SpaceId, StoryError, SubmitError, VerifyError,
-    WhyError,
+    FolderError, GovernError, GuestError, ImportError, InviteError, JoinError, Multiaddr,
+    OpenError, ParseTicketError, ReachError, ShowError, SpaceId, StoryError, SubmitError,
+    VerifyError, WhyError,
 };
 use thiserror::Error;
 
@@ -37,6 +38,8 @@ pub(super) enum Error {
         #[from]
         source: SecretsError,
     },
+    #[error("guests can't be let in at {}: choose another address with --http", source.address)]
+    Gateway { source: GatewayError },
     #[error("can't listen on {address}: choose another address with --listen")]
     Listen { address: Multiaddr, source: io::Error },
     #[error("the device can't be closed in good order")]
@@ -237,6 +240,11 @@ pub(super) enum SpaceError {
     NobodyThere { timeout: Duration, addresses: Vec<String> },
     #[error("joined, but not all that the space holds came within {} s: `driftline run` fetches the rest", timeout.as_secs())]
     NotAllCame { timeout: Duration },
+    #[error(transparent)]
+    Guest {
+        #[from]
+        source: GuestError,
+    },
     #[error(transparent)]
     Invite {
         #[from]

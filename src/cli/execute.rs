@@ -6,6 +6,7 @@ mod deleting;
 mod document;
 mod edit;
 mod find;
+mod guest;
 mod import;
 mod join;
 mod member;
@@ -37,6 +38,8 @@ pub(super) async fn execute(
         Request::Space(SpaceRequest::New { name }) => space::begin(device, name, speaker).await,
         Request::Space(SpaceRequest::Ls) => space::list(device, speaker).await,
         Request::Invite(invite) => space::invite(device, &invite, speaker).await,
+        Request::Token(request) => guest::token(device, &request, speaker).await,
+        Request::Guest(request) => guest::guest(device, request, speaker).await,
         Request::Member(request) => member::member(device, request, speaker).await,
         Request::Join(join) => join::join(device, &join, speaker).await,
         Request::Status(status) => status::status(device, status.space.as_deref(), speaker).await,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use driftline::gateway::{Gateway, GatewayOptions};
 use driftline::{
     Device, DeviceOptions, Limits, ListenError, Multiaddr, OpenError, Passphrase, SpaceLimits,
 };
@@ -71,13 +72,15 @@ pub(super) async fn stay(
     let passphrase = secrets.to_open(folder)?;
     let mut signals = Signals::listen().map_err(|source| Error::System { source })?;
     let device = open(folder, &options, kind, passphrase).await?;
-    options.dial.into_iter().for_each(|address| device.dial(address));
+    options.dial.iter().cloned().for_each(|address| device.dial(address));
     let control = Control::bind(folder)?;
+    let gateway = open_gateway(&device, &options).await?;
     let online = Online {
         device: device.id(),
         process: std::process::id(),
         folder: folder.to_owned(),
         addresses: device.addresses().iter().map(Multiaddr::to_string).collect(),
+        http: gateway.as_ref().map(Gateway::address),
     };
     let ready = options.ready_file.as_deref().map(|path| ReadyFile::write(path, &online));
     let ready = ready.transpose()?;
@@ -87,6 +90,9 @@ pub(super) async fn stay(
         () = signals.stop() => {}
     }
     drop((ready, control));
+    if let Some(gateway) = gateway {
+        gateway.close().await;
+    }
     device.close().await.map_err(|source| Error::Close { source })?;
     screen.report(&Report::Left)
 }
@@ -113,6 +119,14 @@ async fn open(
         } => Error::Listen { address, source },
         error => error.into(),
     })
+}
+
+/// Lets guests in, if the device is to.
+async fn open_gateway(device: &Device, options: &Options) -> Result<Option<Gateway>, Error> {
+    let Some(listen) = options.http else { return Ok(None) };
+    let options = GatewayOptions { listen, ..GatewayOptions::default() };
+    let opened = Gateway::open(device, options).await;
+    opened.map(Some).map_err(|source| Error::Gateway { source })
 }
 
 /// Tells whoever started the process that it listens, and where. It goes when the device does.

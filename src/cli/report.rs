@@ -1,5 +1,6 @@
 //! The answers: what is printed as JSON, and what the words are made of.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use driftline::{ChainId, CommandId, DeviceId, DocumentId, Hash, Objection, Rank, Role, SpaceId};
@@ -18,6 +19,8 @@ pub(super) enum Report {
     Spaces { spaces: Vec<NamedSpace> },
     Ticket { ticket: String, space: SpaceId, role: Role, expires: u64 },
     TicketClosed { space: SpaceId },
+    Pass { pass: String, space: SpaceId, guest: String, role: Role, expires: u64 },
+    GuestLimited { space: SpaceId, guest: String, role: Option<Role> },
     Members { space: SpaceId, members: Vec<Member>, former: Vec<FormerMember> },
     Appointed { space: SpaceId, device: DeviceId, role: Role, rank: Option<Rank> },
     Removed { space: SpaceId, device: DeviceId, you: bool },
@@ -267,6 +270,8 @@ pub(super) struct Online {
     pub(super) process: u32,
     pub(super) folder: PathBuf,
     pub(super) addresses: Vec<String>,
+    /// Where guests come in.
+    pub(super) http: Option<SocketAddr>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -23,6 +23,11 @@ pub(super) enum Request {
     Space(SpaceRequest),
     /// Prints a ticket that lets somebody into a space, alone on the last line; or closes one
     Invite(Invite),
+    /// Prints a pass for a guest, who comes to `driftline anchor --http` with a stock Yjs editor; alone on the last line
+    Token(Token),
+    /// Guests: give one another role, or let one in no more
+    #[command(subcommand)]
+    Guest(GuestRequest),
     /// Members: list them, give one another role, remove one
     #[command(subcommand)]
     Member(MemberRequest),
@@ -121,6 +126,43 @@ pub(super) struct Invite {
     /// Close this ticket instead: nobody more is let in with it, and whoever is in stays in
     #[arg(long, value_name = "TICKET", conflicts_with_all = ["role", "expires", "rank"])]
     pub(super) close: Option<String>,
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Token {
+    /// The space: its name, its id, or how the id begins
+    pub(super) space: String,
+    /// What the guest is called: what they write is signed with that name
+    #[arg(long, env = "DRIFTLINE_NAME")]
+    pub(super) name: String,
+    /// What the guest may do: reader or writer
+    #[arg(long, default_value = "writer", value_parser = parse::role, env = "DRIFTLINE_ROLE")]
+    pub(super) role: Role,
+    /// How long the pass can be used: 90s, 30m, 12h, 7d or 2w
+    #[arg(long, default_value = "1h", value_parser = parse::span, env = "DRIFTLINE_EXPIRES")]
+    pub(super) expires: Duration,
+}
+
+#[derive(Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum GuestRequest {
+    /// Holds a guest to a role, also where their passes say more. It takes effect at once; passes issued later count
+    Role {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+        /// The guest's name
+        guest: String,
+        /// What they may do at the most: reader or writer
+        #[arg(value_parser = parse::role)]
+        role: Role,
+    },
+    /// Takes back the passes that a guest has, and closes their sockets. Passes issued later count
+    Remove {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+        /// The guest's name
+        guest: String,
+    },
 }
 
 #[derive(Subcommand, Serialize, Deserialize)]

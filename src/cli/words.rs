@@ -28,12 +28,12 @@ pub(super) fn words(report: &Report) -> String {
         Report::Online(online) => self::online(online),
         Report::SpaceBegun { space, name } => format!("began the space “{name}”: {space}"),
         Report::Spaces { spaces } => lines(spaces.iter().map(space)),
-        Report::Ticket { ticket, role, expires, .. } => format!(
-            "whoever holds this ticket can join as {} until {}, so hand it over like a password:\n{ticket}",
-            role.name(),
-            change::time(*expires)
-        ),
+        Report::Ticket { ticket, role, expires, .. } => member::ticket(ticket, *role, *expires),
         Report::TicketClosed { .. } => "closed: nobody more is let in with that ticket".to_owned(),
+        Report::Pass { pass, guest, role, expires, .. } => {
+            member::pass(pass, guest, *role, *expires)
+        }
+        Report::GuestLimited { guest, role, .. } => member::limited(guest, *role),
         Report::Members { members, former, .. } => member::list(members, former),
         Report::Appointed { device, role, rank, .. } => {
             format!("{} is {} now", device.short(), member::standing(*role, rank.as_ref()))
@@ -91,6 +91,11 @@ fn online(online: &Online) -> String {
     let mut words = format!("device {} is online as process {}\n", online.device, online.process);
     for address in &online.addresses {
         words += &format!("  {}\n", address.if_supports_color(Stream::Stdout, |text| text.cyan()));
+    }
+    if let Some(http) = online.http {
+        let door = format!("http://{http}");
+        let door = door.if_supports_color(Stream::Stdout, |text| text.cyan());
+        words += &format!("  {door} for guests: `driftline token SPACE --name NAME` lets one in\n");
     }
     if online.addresses.iter().all(|address| is_loopback(address)) {
         words +=

@@ -64,6 +64,7 @@ impl Engine {
         let access = self.access(space, document, written.0);
         let replica =
             Arc::new(Replica::new(space, document, written, access, !branch, &self.inbox));
+        replica.set_hosts(self.hosts(space));
         let handle = Arc::new(Handle { replica: replica.clone() });
         let open = self.open.entry(document).or_default();
         open.push(Open { replica: replica.clone(), handle: Arc::downgrade(&handle) });
@@ -149,7 +150,12 @@ impl Engine {
     pub(super) fn set_access(&mut self) {
         for replica in self.open.values().flatten().map(|open| &open.replica) {
             replica.set_access(self.access(replica.space, replica.document, replica.chain));
+            replica.set_hosts(self.hosts(replica.space));
         }
+    }
+
+    fn hosts(&self, space: SpaceId) -> bool {
+        self.spaces.get(&space).is_some_and(|slot| slot.space.hosts())
     }
 
     /// The chains of a document that somebody writes on.

@@ -28,6 +28,13 @@ pub(super) enum Input {
         chain: ChainId,
         update: Vec<u8>,
     },
+    /// What a guest wrote, for whom this device signs.
+    Guest {
+        space: SpaceId,
+        chain: ChainId,
+        guest: String,
+        update: Vec<u8>,
+    },
     Read {
         space: SpaceId,
         peer: DeviceId,
@@ -122,6 +129,17 @@ impl Inbox {
     ) {
         self.waiting_edits.fetch_add(update.len(), Ordering::Relaxed);
         self.push(Input::Edit { space, document, chain, update });
+    }
+
+    pub(super) fn guest_edit(
+        &self,
+        space: SpaceId,
+        chain: ChainId,
+        guest: String,
+        update: Vec<u8>,
+    ) {
+        self.waiting_edits.fetch_add(update.len(), Ordering::Relaxed);
+        self.push(Input::Guest { space, chain, guest, update });
     }
 
     pub(super) fn edit_taken(&self, bytes: usize) {

@@ -5,23 +5,21 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use driftline_core::document::check::{self, Author};
-use driftline_core::document::{ApplyError, OpenDocument};
+use driftline_core::document::{Admission, ApplyError, OpenDocument};
 use driftline_core::id::{ChainId, DocumentId, SpaceId};
 use driftline_core::log::{Frontier, MAX_ENTRY_BYTES, Segment};
 use driftline_core::space::Arrival;
 use driftline_storage::{SledEngine, Snapshot, Store, StoreError};
 use thiserror::Error;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::inbox::{Inbox, Input};
 use super::pool::Pool;
+use super::watchers::{Watcher, Watchers};
 use crate::document::{Change, Entries, History};
 
 /// When this many bytes of entries wait for a document, it is brought up to date from the store instead.
 const MAX_WAITING: usize = 32 << 20;
-
-/// When this many bytes of changes wait for a watcher, it is told that it missed some instead.
-const MAX_UNHEARD: usize = 4 << 20;
 
 /// How often a document's log is read again at a time, where more waits than is kept in memory.
 const MAX_READINGS: usize = 8;
@@ -80,12 +78,16 @@ pub(crate) struct Replica {
     /// How many updates were written on the chain in this run.
     edits: Arc<AtomicU64>,
     access: Arc<AtomicU8>,
+    /// Whether this device may sign for guests.
+    hosts: AtomicBool,
     /// Whether what the store held is in.
     loaded: AtomicBool,
     /// Whether entries of others come in by themselves; they don't on a branch.
     follows: bool,
     work: Mutex<Work>,
-    watchers: Mutex<Vec<Weak<Watcher>>>,
+    watchers: Watchers<Change>,
+    /// Those who want to hear of updates as they came into this copy.
+    readers: Watchers<Vec<u8>>,
 }
 
 /// What the app's handles hold together; when the last is dropped, the engine hears of it.
@@ -117,13 +119,6 @@ enum Job {
         frontier: Frontier,
         edits: u64,
     },
-}
-
-/// One watcher's queue.
-#[derive(Default)]
-pub(crate) struct Watcher {
-    queue: Mutex<(VecDeque<Change>, usize)>,
-    news: Notify,
 }
 
 impl Replica {
@@ -158,10 +153,12 @@ impl Replica {
             inbox: inbox.clone(),
             edits,
             access,
+            hosts: AtomicBool::new(false),
             loaded: AtomicBool::new(false),
             follows,
             work: Mutex::default(),
-            watchers: Mutex::default(),
+            watchers: Watchers::default(),
+            readers: Watchers::default(),
         }
     }
 
@@ -190,6 +187,42 @@ impl Replica {
         let changed = |held| (!last.contains(&held)).then_some(access as u8);
         // Where it stays as it is, nothing is to be done.
         _ = self.access.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
+    }
+
+    /// Whether this device may sign for guests now.
+    pub(crate) fn hosts(&self) -> bool {
+        self.hosts.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_hosts(&self, hosts: bool) {
+        self.hosts.store(hosts, Ordering::Relaxed);
+    }
+
+    /// Brings in what is new of what a guest wrote, and has it signed for them.
+    pub(crate) fn admit(
+        &self,
+        guest: &str,
+        update: &[u8],
+        theirs: impl Fn(u64) -> bool,
+    ) -> Result<Admission, ApplyError> {
+        let admitted = self.open.admit(update, theirs, |news| {
+            let fits = news.len() <= MAX_ENTRY_BYTES && check::update(news, Author::Guest).is_ok();
+            if !fits || self.access() == Access::TooLarge {
+                self.access.store(TOO_LARGE, Ordering::Relaxed);
+                return;
+            }
+            self.edits.fetch_add(1, Ordering::Relaxed);
+            let (space, chain) = (self.space, self.chain);
+            self.inbox.guest_edit(space, chain, guest.to_owned(), news.to_vec());
+        });
+        match &admitted {
+            Ok(admission) => admission.woken.iter().for_each(|update| self.readers.tell(update)),
+            Err(ApplyError::Panicked) => {
+                self.access.store(Access::Broken as u8, Ordering::Relaxed);
+            }
+            Err(_) => {}
+        }
+        admitted
     }
 
     /// Takes no more edits; returns when those under way are made.
@@ -225,10 +258,13 @@ impl Replica {
     }
 
     /// A queue that hears of every change from now on.
-    pub(crate) fn watch(&self) -> Arc<Watcher> {
-        let watcher = Arc::new(Watcher::default());
-        lock(&self.watchers).push(Arc::downgrade(&watcher));
-        watcher
+    pub(crate) fn watch(&self) -> Arc<Watcher<Change>> {
+        self.watchers.add()
+    }
+
+    /// A queue that gets every update from now on, as it came into this copy.
+    pub(crate) fn read_along(&self) -> Arc<Watcher<Vec<u8>>> {
+        self.readers.add()
     }
 
     /// Has the document loaded from the store.
@@ -337,7 +373,8 @@ impl Replica {
                 if loaded.is_err() {
                     self.access.store(Access::Broken as u8, Ordering::Relaxed);
                 }
-                self.tell(&Change::Missed);
+                self.watchers.missed();
+                self.readers.missed();
             }
         }
     }
@@ -354,7 +391,8 @@ impl Replica {
 
     /// Brings updates in. One that is bad is somebody else's fault, and no reason to keep back the others.
     fn apply(&self, updates: &[&[u8]]) -> Result<(), ApplyError> {
-        match self.open.apply(updates) {
+        let mut tell = |update: Vec<u8>| self.readers.tell(&update);
+        match self.open.apply_and_tell(updates, &mut tell) {
             Err(ApplyError::Panicked) => Err(ApplyError::Panicked),
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
@@ -378,20 +416,13 @@ impl Replica {
                 self.access.store(Access::Broken as u8, Ordering::Relaxed);
             }
             for arrival in group {
-                self.tell(&Change::Entries(Entries::new(arrival, written_here(&arrival))));
+                let entries = Entries::new(arrival, written_here(&arrival));
+                if entries.local {
+                    entries.own_updates().for_each(|update| self.readers.tell(update));
+                }
+                self.watchers.tell(&Change::Entries(entries));
             }
         }
-    }
-
-    fn tell(&self, change: &Change) {
-        let mut watchers = lock(&self.watchers);
-        watchers.retain(|watcher| match watcher.upgrade() {
-            Some(watcher) => {
-                watcher.push(change.clone());
-                true
-            }
-            None => false,
-        });
     }
 
     fn fold_now(&self, frontier: Frontier, edits: u64) {
@@ -409,36 +440,6 @@ impl Job {
         match self {
             Self::Take(arrival) => size_of::<Self>() + arrival.segment.body.len(),
             Self::Load(_) | Self::Fold { .. } => 0,
-        }
-    }
-}
-
-impl Watcher {
-    fn push(&self, change: Change) {
-        let mut queue = lock(&self.queue);
-        queue.1 += change.bytes();
-        queue.0.push_back(change);
-        if queue.1 > MAX_UNHEARD {
-            *queue = (VecDeque::from([Change::Missed]), 0);
-        }
-        self.news.notify_one();
-    }
-
-    /// The next change, if there is one already.
-    pub(crate) fn try_next(&self) -> Option<Change> {
-        let mut queue = lock(&self.queue);
-        let change = queue.0.pop_front()?;
-        queue.1 = queue.1.saturating_sub(change.bytes());
-        Some(change)
-    }
-
-    /// The next change.
-    pub(crate) async fn next(&self) -> Change {
-        loop {
-            match self.try_next() {
-                Some(change) => return change,
-                None => self.news.notified().await,
-            }
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::commands::Asking;
 use super::documents::Opening;
+use super::guests::GuestAsking;
 use super::{Engine, Slot};
 use crate::device::{Connection, DiskStatus};
 use crate::document::Level;
@@ -23,12 +24,14 @@ pub(crate) enum Request {
     Join { ticket: Box<Ticket>, reply: Reply<Result<SpaceId, Refusal>> },
     Spaces { reply: Reply<Vec<(SpaceId, String)>> },
     Invite { space: SpaceId, invitation: Invitation, reply: Reply<Option<Ticket>> },
+    Guests { space: SpaceId, asking: GuestAsking },
     Members { space: SpaceId, reply: Reply<Option<Members>> },
     Deleted { space: SpaceId, reply: Reply<Vec<(Label, Former)>> },
     Govern { space: SpaceId, deed: Deed, reply: Reply<Result<(), NotPermitted>> },
     Open { space: SpaceId, label: Label, branch: bool, reply: Reply<Option<Opening>> },
     Command { space: SpaceId, asking: Asking },
     Reached { space: SpaceId, chain: ChainId, update: u64, level: Level, reply: Reply<bool> },
+    Written { space: SpaceId, reply: Reply<()> },
     CaughtUp { space: SpaceId, reply: Reply<()> },
     Status { space: SpaceId, reply: Reply<Option<SpaceStatus>> },
     Connections { reply: Reply<Vec<Connection>> },
@@ -68,6 +71,7 @@ impl Engine {
             Request::Invite { space, invitation, reply } => {
                 _ = reply.send(self.invite(space, invitation));
             }
+            Request::Guests { space, asking } => self.asked_about_guests(space, asking),
             Request::Members { space, reply } => {
                 let roster = self.spaces.get(&space).map(|slot| slot.space.roster());
                 _ = reply.send(roster.map(Members::of));
@@ -91,6 +95,10 @@ impl Engine {
                     slot.space.hasten(&chain);
                     slot.waiters.wait_for_edit((chain, update), level, reply, &slot.space);
                 }
+            }
+            Request::Written { space, reply } => {
+                self.seal(space);
+                self.written(Box::new(move |_: &_| _ = reply.send(())));
             }
             Request::CaughtUp { space, reply } => {
                 if let Some(slot) = self.spaces.get_mut(&space) {
@@ -121,7 +129,12 @@ impl Engine {
             self.seal(space);
         }
         let pool = self.pool.clone();
-        if self.writer.after(Box::new(move |_: &_| pool.run(look))).is_err() {
+        self.written(Box::new(move |_: &_| pool.run(look)));
+    }
+
+    /// Does something when everything taken in so far is in the store.
+    pub(super) fn written(&self, job: Look) {
+        if self.writer.after(job).is_err() {
             tracing::warn!("the store was to be looked at while it was closing");
         }
     }

@@ -3,7 +3,7 @@
 use super::fault::{Fault, Finding, Place};
 use super::{StoredChain, StoredLog};
 use crate::clock::WallTime;
-use crate::document::check::{self, Author};
+use crate::document::check;
 use crate::id::{ChainId, DeviceId};
 use crate::log::{ChainHead, Entry, EntryKind, MAX_ENTRY_BYTES, Mend, Point, Segment, Tip};
 use crate::roster;
@@ -164,12 +164,8 @@ impl<'a> Walker<'a> {
                 Err(source) => self.find(place, Fault::Mend { source }),
             }
         }
-        let Some(update) = entry.update() else { return };
-        let author = Author::Chain { client: self.chain.client_id(), clock: self.clock };
-        match check::update(update, author) {
-            Ok(outline) => {
-                self.clock = outline.clocks.map(|clocks| clocks.end).or(self.clock);
-            }
+        match check::entry(entry, self.chain.client_id(), self.clock) {
+            Ok(clock) => self.clock = clock,
             Err(source) => {
                 self.clock = None;
                 self.find(place, Fault::Update { source });

@@ -15,8 +15,11 @@ mod reader;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+use crate::id::STOCK_CLIENTS;
+use crate::log::{Entry, EntryKind};
 
 pub use bad::BadUpdate;
 pub(super) use block::{Block, Id, Kind, Nested, Parent};
@@ -46,6 +49,9 @@ pub enum Author {
         /// Where the chain stands.
         clock: Option<u32>,
     },
+    /// A stock client, for whom a member signs: it inserts under ids of stock clients, from any clock. Where it says
+    /// again what is there, the [gate](super::Gate) lets nothing through.
+    Guest,
     /// Anybody: an import, or a document of stock Yjs clients. Inserts under any ids, from any clock. Only for documents
     /// that hold nothing of these clients yet: where clocks overlap, yrs may read freed memory.
     Anyone,
@@ -80,6 +86,37 @@ pub fn update(bytes: &[u8], author: Author) -> Result<Outline, BadUpdate> {
     })?;
     reader.finish()?;
     Ok(outline)
+}
+
+/// Reads the update that an entry of a chain brings, if it brings one, and says where the chain's Yjs client stands
+/// behind it; nothing if that is not known.
+///
+/// # Errors
+/// If yrs must not see it, or the chain's author can't have written it.
+pub fn entry(entry: &Entry<'_>, client: u64, clock: Option<u32>) -> Result<Option<u32>, BadUpdate> {
+    let Some(bytes) = entry.update() else { return Ok(clock) };
+    if entry.kind == EntryKind::GUEST {
+        update(bytes, Author::Guest)?;
+        return Ok(clock);
+    }
+    let outline = update(bytes, Author::Chain { client, clock })?;
+    Ok(outline.clocks.map(|clocks| clocks.end).or(clock))
+}
+
+/// The clients under whose ids an update inserts, each with the clock where that ends.
+///
+/// # Errors
+/// If yrs must not see it.
+pub fn clients(bytes: &[u8]) -> Result<BTreeMap<u64, u32>, BadUpdate> {
+    let mut clients = BTreeMap::new();
+    let mut reader = each_block(bytes, |block| {
+        let end: &mut u32 = clients.entry(block.id.client).or_default();
+        *end = block.end().max(*end);
+        Ok(())
+    })?;
+    deletions(&mut reader, |_, _, _| Ok(()))?;
+    reader.finish()?;
+    Ok(clients)
 }
 
 /// Reads a state vector, and says of how many clients.
@@ -220,6 +257,7 @@ impl Author {
             Self::Chain { client: own, .. } if own != client => {
                 Err(BadUpdate::Foreign { at, client })
             }
+            Self::Guest if client >= STOCK_CLIENTS => Err(BadUpdate::Foreign { at, client }),
             _ => Ok(()),
         }
     }

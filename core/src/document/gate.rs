@@ -19,11 +19,14 @@ mod tests;
 mod waiting;
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::check::{self, BadUpdate, Block, Id, Kind, Nested};
 use super::merge::Gathered;
+use crate::id::STOCK_CLIENTS;
 use containers::{Containers, Holder, Place};
+use lines::Rest;
 use waiting::Waiting;
 
 pub(super) use shared::SharedGate;
@@ -46,6 +49,14 @@ pub struct Passed {
     pub(super) changed: BTreeMap<Id, Kind>,
     /// The first of those that have a place, and do not fit there.
     pub(super) misfit: Option<Id>,
+}
+
+/// What came of what a guest wrote.
+#[derive(Default)]
+pub(super) struct Admitted {
+    pub(super) passed: Passed,
+    /// Whether something in it leans on what is not here.
+    pub(super) lacks: bool,
 }
 
 /// What becomes of a block.
@@ -73,14 +84,50 @@ impl Gate {
         let mut arrived = Gathered::default();
         passed.refused = updates.iter().filter_map(|update| arrived.add(update).err()).collect();
         self.let_in(arrived, &mut passed);
+        self.wake(&mut passed);
+        passed
+    }
+
+    /// Lets in what can pass at once of what a guest wrote, who has no log: what has to wait is left to them, to be sent
+    /// again. What is under ids that are not theirs is passed over.
+    pub(super) fn admit(
+        &mut self,
+        update: &[u8],
+        theirs: &dyn Fn(u64) -> bool,
+    ) -> Result<Admitted, BadUpdate> {
+        let mut arrived = Gathered::default();
+        arrived.add(update)?;
+        let mut admitted = Admitted::default();
+        let others = |client: &Reverse<u64>| client.0 >= STOCK_CLIENTS || !theirs(client.0);
+        for (client, blocks) in arrived.clients.extract_if(.., |client, _| others(client)) {
+            let here = self.containers.end(client.0);
+            admitted.lacks |= blocks.iter().any(|block| block.end() > here);
+        }
+        let (mut rounds, rest) = self.line_up(&mut arrived, &mut admitted.passed);
+        admitted.lacks |= !rest.is_empty();
+        for (client, range) in arrived.deletions.into_ranges() {
+            let here = self.containers.end(client);
+            admitted.lacks |= range.end > here;
+            if let Some(last) = rounds.last_mut()
+                && range.start < here
+            {
+                last.deletions.add(client, range.start..range.end.min(here));
+            }
+        }
+        admitted.passed.updates = rounds.into_iter().flat_map(Gathered::write).collect();
+        Ok(admitted)
+    }
+
+    /// Lets through what waited for what has come.
+    pub(super) fn wake(&mut self, passed: &mut Passed) {
         loop {
             let woken = self.waiting.woken(&self.containers);
-            if woken.is_empty() {
-                return passed;
-            }
             let mut arrived = Gathered::default();
             woken.iter().for_each(|held| held.add_to(&mut arrived));
-            self.let_in(arrived, &mut passed);
+            self.let_in(arrived, passed);
+            if woken.is_empty() {
+                return;
+            }
         }
     }
 
@@ -182,6 +229,21 @@ impl Gate {
     }
 
     fn let_in(&mut self, mut arrived: Gathered<'_>, passed: &mut Passed) {
+        let (mut rounds, rest) = self.line_up(&mut arrived, passed);
+        rest.into_iter().for_each(|rest| self.waiting.hold(rest));
+        if let Some(last) = rounds.last_mut() {
+            last.deletions = self.waiting.due(arrived.deletions, &self.containers);
+        }
+        passed.updates.extend(rounds.into_iter().flat_map(Gathered::write));
+    }
+
+    /// Decides on all blocks whose turn it is, and gives them as yrs may see them, round by round; and those that lack
+    /// something.
+    fn line_up<'a>(
+        &mut self,
+        arrived: &mut Gathered<'a>,
+        passed: &mut Passed,
+    ) -> (Vec<Gathered<'a>>, Vec<Rest<'a>>) {
         let mut rounds = vec![Gathered::default()];
         let rest = lines::in_order(arrived.by_client(), |block| {
             let known = self.containers.end(block.id.client);
@@ -198,11 +260,7 @@ impl Gate {
             }
             Ok(())
         });
-        rest.into_iter().for_each(|rest| self.waiting.hold(rest));
-        if let Some(last) = rounds.last_mut() {
-            last.deletions = self.waiting.due(arrived.deletions, &self.containers);
-        }
-        passed.updates.extend(rounds.into_iter().flat_map(Gathered::write));
+        (rounds, rest)
     }
 
     /// Decides on a block, and gives it as yrs may see it.

@@ -1,5 +1,7 @@
 //! A document in memory: a `yrs::Doc`, which the app edits and entries of others flow into.
 
+mod guest;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -15,6 +17,9 @@ use super::check::{BadUpdate, Id, Nested};
 use super::gate::SharedGate;
 use super::merge::stretches;
 
+pub use guest::Admission;
+use guest::FROM_GUEST;
+
 /// Marks transactions that bring in entries from the log, so that they are not taken for local edits.
 const FROM_LOG: &str = "driftline log";
 
@@ -22,21 +27,21 @@ const FROM_LOG: &str = "driftline log";
 #[derive(Debug, Error)]
 pub enum ApplyError {
     /// An update was refused before yrs saw it.
-    #[error("an update in the log is not sound")]
+    #[error("an update is not sound")]
     Unsound {
         /// What is wrong with it.
         #[from]
         source: BadUpdate,
     },
     /// yrs does not read what was found sound.
-    #[error("an update in the log does not decode")]
+    #[error("an update does not decode")]
     Malformed {
         /// What yrs says about it.
         #[from]
         source: yrs::encoding::read::Error,
     },
     /// An update does not fit the document.
-    #[error("an update in the log does not fit the document")]
+    #[error("an update does not fit the document")]
     Misfit {
         /// What yrs says about it.
         #[from]
@@ -71,11 +76,11 @@ impl OpenDocument {
             ..Options::default()
         });
         let gate = Arc::<SharedGate>::default();
-        let (from_log, hearing) = (Origin::from(FROM_LOG), gate.clone());
+        let (elsewhere, hearing) = ([FROM_LOG, FROM_GUEST].map(Origin::from), gate.clone());
         // Not `observe_update_v1`, for which yrs would also encode all that comes from the log.
         let local = doc.observe_transaction_cleanup(FROM_LOG, move |txn, done| {
             let changed = !done.delete_set.is_empty() || done.after_state != done.before_state;
-            if changed && txn.origin() != Some(&from_log) {
+            if changed && !txn.origin().is_some_and(|origin| elsewhere.contains(origin)) {
                 let update = txn.encode_update_v1();
                 hearing.hear(&update);
                 on_local(update);
@@ -120,10 +125,23 @@ impl OpenDocument {
     /// # Errors
     /// If yrs panics, or an update is refused or does not fit: all others are in then, and the first error is told.
     pub fn apply(&self, updates: &[&[u8]]) -> Result<(), ApplyError> {
+        self.apply_and_tell(updates, &mut |_| {})
+    }
+
+    /// The same, and `tell` gets each update as it came in: what had to wait is not in it, what waited is, and what did
+    /// not fit is struck out.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn apply_and_tell(
+        &self,
+        updates: &[&[u8]],
+        tell: &mut dyn FnMut(Vec<u8>),
+    ) -> Result<(), ApplyError> {
         let all = AssertUnwindSafe(|| {
             let mut told = Ok(());
             for stretch in stretches(updates) {
-                let applied = self.apply_stretch(stretch);
+                let applied = self.apply_stretch(stretch, tell);
                 told = told.and(applied);
             }
             told
@@ -139,13 +157,20 @@ impl OpenDocument {
         self.apply(&[state])
     }
 
-    fn apply_stretch(&self, stretch: &[&[u8]]) -> Result<(), ApplyError> {
+    fn apply_stretch(
+        &self,
+        stretch: &[&[u8]],
+        tell: &mut dyn FnMut(Vec<u8>),
+    ) -> Result<(), ApplyError> {
         let mut gate = self.gate.lock();
         let passed = gate.pass(stretch);
         let mut told = passed.refused.first().map_or(Ok(()), |&bad| Err(bad.into()));
         told = told.and(passed.misfit.map_or(Ok(()), |misfit| Err(misfit.into())));
         for update in passed.updates {
             let applied = self.apply_one(&update);
+            if applied.is_ok() {
+                tell(update);
+            }
             told = told.and(applied);
         }
         told

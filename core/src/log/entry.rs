@@ -9,6 +9,9 @@ use crate::id::Hash;
 /// The largest payload of one entry, in bytes. A pasted picture fits; a film does not.
 pub const MAX_ENTRY_BYTES: usize = 8 << 20;
 
+/// The longest name of a guest, in bytes.
+pub const MAX_GUEST_NAME_BYTES: usize = 128;
+
 /// What an entry's payload is. Kinds that this version does not know are kept and passed on untouched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct EntryKind(pub u8);
@@ -28,6 +31,8 @@ impl EntryKind {
     pub const DECISION: Self = Self(6);
     /// A [`TaskId`](crate::command::TaskId): what was to happen outside is done.
     pub const DONE: Self = Self(7);
+    /// A [`Guest`]'s update: written by a stock Yjs client, and signed for it by whoever let it in.
+    pub const GUEST: Self = Self(8);
 }
 
 /// One entry, borrowed from the bytes of its segment.
@@ -57,6 +62,7 @@ impl<'a> Entry<'a> {
         match self.kind {
             EntryKind::UPDATE => Some(self.payload),
             EntryKind::MEND => Some(Mend::read(self.payload).ok()?.update),
+            EntryKind::GUEST => Some(Guest::read(self.payload).ok()?.update),
             _ => None,
         }
     }
@@ -86,6 +92,39 @@ impl<'a> Mend<'a> {
         let mut payload = codec::encode(&self.refused);
         payload.extend_from_slice(self.update);
         payload
+    }
+}
+
+/// What somebody wrote with a stock Yjs client: they have no chain, so a member signs for them, and says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest<'a> {
+    /// Who wrote it, as the member who signs knows them.
+    pub name: String,
+    /// What they wrote, v1, under Yjs client ids of stock clients.
+    pub update: &'a [u8],
+}
+
+impl<'a> Guest<'a> {
+    /// Reads the payload of an entry.
+    ///
+    /// # Errors
+    /// If it does not begin with a name.
+    pub fn read(payload: &'a [u8]) -> Result<Self, CodecError> {
+        let (name, used) = codec::decode_front(payload)?;
+        Ok(Self { name, update: &payload[used..] })
+    }
+
+    /// The payload of an entry.
+    pub fn write(&self) -> Vec<u8> {
+        let mut payload = codec::encode(&self.name);
+        payload.extend_from_slice(self.update);
+        payload
+    }
+
+    /// Whether a guest can be called that: something printable that is not long.
+    pub fn is_sound(name: &str) -> bool {
+        let printable = !name.chars().any(char::is_control);
+        (1..=MAX_GUEST_NAME_BYTES).contains(&name.len()) && printable
     }
 }
 

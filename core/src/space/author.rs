@@ -11,9 +11,9 @@ use super::journal::Acceptance;
 use super::{Context, Space};
 use crate::clock::{Now, SteadyTime};
 use crate::document::Label;
-use crate::document::check::{self, Outline};
+use crate::document::check;
 use crate::id::{ChainId, DeviceId, DocumentId};
-use crate::log::{ChainHead, Entry, EntryKind, SegmentBuilder};
+use crate::log::{ChainHead, Entry, EntryKind, Guest, SegmentBuilder};
 use crate::roster::{Reach, Role};
 
 /// Edits this close to the last segment wait for one another and leave as one.
@@ -172,6 +172,24 @@ impl Space {
         self.add_entry(chain, EntryKind::UPDATE, update, context);
     }
 
+    /// Signs for a guest. Who may not, does not: others would refuse it.
+    pub(super) fn guest_update(
+        &mut self,
+        chain: ChainId,
+        guest: &Guest<'_>,
+        context: &mut Context<'_>,
+    ) {
+        debug_assert!(Guest::is_sound(&guest.name), "whoever lets guests in knows their names");
+        if self.hosts() {
+            self.add_entry(chain, EntryKind::GUEST, &guest.write(), context);
+        }
+    }
+
+    /// Whether this device may sign for guests.
+    pub fn hosts(&self) -> bool {
+        matches!(self.role(), Some(Role::Admin | Role::Anchor))
+    }
+
     /// Adds an entry to the roster's log, in the batch that is in the making.
     pub(super) fn add_to_roster(&mut self, payload: &[u8], context: &mut Context<'_>) {
         let taken = BTreeSet::new();
@@ -258,12 +276,9 @@ impl Space {
             (_, None, None) => return,
         };
         builder.push(kind, payload, context.now.wall);
-        let own = check::Author::Chain { client: chain.client_id(), clock: None };
         let entry = Entry { kind, elapsed: 0, payload };
-        if let Some(update) = entry.update()
-            && let Ok(Outline { clocks: Some(clocks), .. }) = check::update(update, own)
-        {
-            author.clock = clocks.end;
+        if let Ok(Some(clock)) = check::entry(&entry, chain.client_id(), None) {
+            author.clock = clock;
         }
         author.updates += 1;
         match builder.is_full() {

@@ -3,9 +3,9 @@
 use super::Space;
 use super::commands::holds_commands;
 use super::effect::PeerFault;
-use crate::document::check::{self, Author, BadUpdate};
+use crate::document::check::{self, BadUpdate};
 use crate::id::{DeviceId, DocumentId};
-use crate::log::Segment;
+use crate::log::{EntryKind, Guest, Segment};
 use crate::roster;
 
 impl Space {
@@ -23,23 +23,32 @@ impl Space {
             (self.belongs_in_ledger(author, segment), PeerFault::Ledger)
         } else if holds_commands(segment) {
             (false, PeerFault::Ledger)
+        } else if !self.may_host(author, segment) {
+            (false, PeerFault::Guest)
         } else {
             (self.may_hold(author, segment), PeerFault::Mend)
         };
         if fits { Ok(()) } else { Err(fault) }
     }
+
+    /// Whether an author may sign for guests, if that is what a segment holds. As with mends, it is whoever ever might:
+    /// what was taken in good faith counts also after their role has changed.
+    fn may_host(&self, author: &DeviceId, segment: &Segment) -> bool {
+        let entries = segment.entries().map_while(Result::ok).map(|(entry, _)| entry);
+        let mut guests = entries.filter(|entry| entry.kind == EntryKind::GUEST);
+        guests.all(|entry| {
+            let guest = Guest::read(entry.payload);
+            self.roster.may_mend(author) && guest.is_ok_and(|guest| Guest::is_sound(&guest.name))
+        })
+    }
 }
 
-/// Reads every update from end to end: nobody else's client id, no gap, nothing that yrs could choke on. Gives where
+/// Reads every update from end to end: nobody else's client id but those of guests, no gap, nothing that yrs could choke on. Gives where
 /// the chain's Yjs client stands behind them.
 pub(super) fn check_updates(segment: &Segment, mut clock: u32) -> Result<u32, BadUpdate> {
     let client = segment.chain.client_id();
-    let entries = segment.entries().map_while(Result::ok);
-    for update in entries.filter_map(|(entry, _)| entry.update()) {
-        let author = Author::Chain { client, clock: Some(clock) };
-        if let Some(clocks) = check::update(update, author)?.clocks {
-            clock = clocks.end;
-        }
+    for (entry, _) in segment.entries().map_while(Result::ok) {
+        clock = check::entry(&entry, client, Some(clock))?.unwrap_or(clock);
     }
     Ok(clock)
 }

@@ -141,6 +141,9 @@ pub enum PeerFault {
     /// It sent a mend by somebody who may not mend, or one that does not decode.
     #[error("it sent a mend that can't be taken")]
     Mend,
+    /// It signed for a guest, and may not, or for one without a name.
+    #[error("it signed for a guest, which only anchors and admins may")]
+    Guest,
     /// It gave a document a name that does not fit its id, or is no name.
     #[error("it sent a document's name that is not that document's")]
     Label,

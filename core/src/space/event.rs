@@ -41,6 +41,15 @@ pub enum Event {
         /// The Yjs update, v1.
         update: Vec<u8>,
     },
+    /// A guest changed an open document, and this device signs for it.
+    GuestUpdate {
+        /// The chain that [`Space::author`](super::Space::author) gave for the document.
+        chain: ChainId,
+        /// Who wrote it.
+        guest: String,
+        /// The Yjs update, v1.
+        update: Vec<u8>,
+    },
     /// The first batches, up to this one, would survive the end of the process.
     Written {
         /// How many batches.

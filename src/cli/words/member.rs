@@ -32,3 +32,27 @@ pub(super) fn standing(role: Role, rank: Option<&Rank>) -> String {
         None => role.name().to_owned(),
     }
 }
+
+/// A ticket, alone on the last line.
+pub(super) fn ticket(ticket: &str, role: Role, expires: u64) -> String {
+    let (role, expires) = (role.name(), time(expires));
+    format!(
+        "whoever holds this ticket can join as {role} until {expires}, so hand it over like a password:\n{ticket}"
+    )
+}
+
+/// A guest's pass, alone on the last line.
+pub(super) fn pass(pass: &str, guest: &str, role: Role, expires: u64) -> String {
+    let (role, expires) = (role.name(), time(expires));
+    format!(
+        "whoever holds this pass is the guest “{guest}”, a {role}, until {expires}, so hand it over like a password:\n{pass}"
+    )
+}
+
+/// What a guest's passes give from now on.
+pub(super) fn limited(guest: &str, role: Option<Role>) -> String {
+    match role {
+        Some(role) => format!("the passes that “{guest}” has give {} at the most now", role.name()),
+        None => format!("the passes that “{guest}” has let nobody in any more"),
+    }
+}

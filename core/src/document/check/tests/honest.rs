@@ -39,7 +39,12 @@ struct Person {
 
 /// What `people` write while they take `steps`, each update after all that it leans on.
 pub(crate) fn written(people: u64, steps: &[Step]) -> Vec<Written> {
-    let mut people: Vec<_> = (0..people).map(|id| Person::new((1 << 33) + id * 7)).collect();
+    written_under(1 << 33, people, steps)
+}
+
+/// The same under client ids from `first` on.
+pub(crate) fn written_under(first: u64, people: u64, steps: &[Step]) -> Vec<Written> {
+    let mut people: Vec<_> = (0..people).map(|id| Person::new(first + id * 7)).collect();
     let mut log = Vec::new();
     for &(who, what, at, much) in steps {
         let index = who as usize % people.len();

@@ -1,0 +1,349 @@
+//! One client's socket, from its coming to its going.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Extension;
+use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, SinkExt, StreamExt};
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+
+use super::closing::Closing;
+use super::dialect::{Dialect, Said};
+use super::lobby::Lobby;
+use super::seats::Seat;
+use super::visit::{Heard, Visit};
+use crate::{Admission, Edit, Level};
+
+/// Every connection has a buffer of this size for as long as it lasts, so it is small.
+const BUFFER: usize = 4 << 10;
+
+/// How often a client is told something, whether there is anything to tell or not: they hang up after 30 s.
+const BEAT: Duration = Duration::from_secs(15);
+
+/// How long a client may be silent. It answers pings.
+const SILENCE: Duration = Duration::from_secs(50);
+
+/// How long a client may take to read what is sent.
+const SENDING: Duration = Duration::from_secs(30);
+
+/// How long a socket may be in no document.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// In how many documents a socket may be.
+const MAX_VISITS: usize = 256;
+
+/// How many edits of a socket may wait to be saved: then it is not read until some are.
+const MAX_UNSAVED: usize = 256;
+
+/// What is called when a socket is asked for: everything that has to do with HTTP.
+pub(super) struct Request {
+    lobby: Arc<Lobby>,
+    seat: Arc<Seat>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+}
+
+/// A y-websocket client: its pass and its document stand in the address.
+pub(super) async fn y_websocket(
+    State(lobby): State<Arc<Lobby>>,
+    Path((space, document)): Path<(String, String)>,
+    Query(query): Query<HashMap<String, String>>,
+    Extension(seat): Extension<Arc<Seat>>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let request = Request { lobby, seat, headers, upgrade };
+    request.answer(async move |lobby, socket| {
+        let mut socket = Socket::new(&lobby, Dialect::YWebsocket, socket, space);
+        let pass = query.get("token").map(String::as_str).unwrap_or_default();
+        let closing = match socket.let_in("", &document, pass).await {
+            Ok(()) => socket.run().await,
+            Err(closing) => Err(closing),
+        };
+        socket.say_goodbye(closing).await;
+    })
+}
+
+/// A Hocuspocus client: it says on its socket which documents it wants, and brings a pass for each.
+pub(super) async fn hocuspocus(
+    State(lobby): State<Arc<Lobby>>,
+    Path(space): Path<String>,
+    Extension(seat): Extension<Arc<Seat>>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let request = Request { lobby, seat, headers, upgrade };
+    request.answer(async move |lobby, socket| {
+        let mut socket = Socket::new(&lobby, Dialect::Hocuspocus, socket, space);
+        let closing = socket.run().await;
+        socket.say_goodbye(closing).await;
+    })
+}
+
+impl Request {
+    /// Opens the socket. Who may not come in is told so there, where clients can read why.
+    fn answer<F>(self, serve: impl FnOnce(Arc<Lobby>, WebSocket) -> F + Send + 'static) -> Response
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Self { lobby, seat, headers, upgrade } = self;
+        if !lobby.welcomes(&headers) {
+            return (StatusCode::FORBIDDEN, "pages of this origin may not come in").into_response();
+        }
+        let most = lobby.limits.frame_bytes;
+        let upgrade = upgrade
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(most)
+            .max_frame_size(most);
+        upgrade.on_upgrade(async move |socket| {
+            serve(lobby, socket).await;
+            drop(seat);
+        })
+    }
+}
+
+struct Socket<'a> {
+    lobby: &'a Lobby,
+    dialect: Dialect,
+    socket: WebSocket,
+    space: String,
+    /// The documents that it is in, by what the client calls them.
+    visits: BTreeMap<String, Visit>,
+    /// Told when one of them has something to tell.
+    news: Arc<Notify>,
+    /// Edits that are not saved yet, of clients that want to hear of that.
+    unsaved: FuturesUnordered<BoxFuture<'static, (String, bool)>>,
+    heard: Instant,
+}
+
+impl<'a> Socket<'a> {
+    fn new(lobby: &'a Lobby, dialect: Dialect, socket: WebSocket, space: String) -> Self {
+        let (visits, news, unsaved) = (BTreeMap::new(), Arc::default(), FuturesUnordered::new());
+        Self { lobby, dialect, socket, space, visits, news, unsaved, heard: Instant::now() }
+    }
+
+    /// Goes on until the client hangs up, or is to be hung up on.
+    async fn run(&mut self) -> Result<(), Closing> {
+        let mut standings = self.lobby.guest_news();
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beat.reset();
+        loop {
+            let lasts = self.visits.values().map(|visit| visit.caller.lasts()).min();
+            tokio::select! {
+                frame = self.socket.recv(), if self.unsaved.len() < MAX_UNSAVED => match frame {
+                    Some(Ok(frame)) => self.hear(frame).await?,
+                    Some(Err(error)) => return Err(complaint(&error)),
+                    None => return Ok(()),
+                },
+                () = self.news.notified() => self.tell().await?,
+                Some((key, saved)) = self.unsaved.next() => self.acknowledge(&key, saved).await?,
+                _ = beat.tick() => self.beat().await?,
+                () = tokio::time::sleep(lasts.unwrap_or(IDLE)) => self.review().await?,
+                _ = standings.next() => self.review().await?,
+                () = self.lobby.left() => return Err(Closing::Leaving),
+            }
+        }
+    }
+
+    async fn hear(&mut self, frame: Frame) -> Result<(), Closing> {
+        self.heard = Instant::now();
+        let Frame::Binary(bytes) = frame else { return Ok(()) };
+        let (key, said) = self.dialect.read(&bytes).map_err(|_| Closing::Nonsense)?;
+        match said {
+            Said::Message(message) => {
+                // What comes for a document that was closed was under way.
+                let Some(visit) = self.visits.get_mut(key) else { return Ok(()) };
+                match visit.hear(message).await {
+                    Ok(heard) => self.heard_of(key, heard).await,
+                    Err(closing) => self.dismiss(key, closing).await,
+                }
+            }
+            Said::Pass(pass) => {
+                // Behind a zero byte, tabs of one document on one socket tell themselves apart.
+                let document = key.split('\0').next().unwrap_or(key);
+                match self.let_in(key, document, pass).await {
+                    Err(closing) if closing.denies() => {
+                        let denied = self.dialect.denied(closing.reason());
+                        self.send(key, denied).await
+                    }
+                    let_in => let_in,
+                }
+            }
+            Said::Leaves => {
+                self.visits.remove(key);
+                Ok(())
+            }
+            Said::Nothing => Ok(()),
+        }
+    }
+
+    /// Lets the client into a document, or takes note of its newer pass.
+    async fn let_in(&mut self, key: &str, document: &str, pass: &str) -> Result<(), Closing> {
+        let caller = self.lobby.caller(pass, &self.space).await?;
+        let full = self.visits.len() >= MAX_VISITS;
+        match self.visits.get_mut(key) {
+            Some(visit) if visit.caller.guest == caller.guest => visit.caller = caller,
+            Some(_) => return Err(Closing::NoPass),
+            None if full => return Err(Closing::TryAgain),
+            None => {
+                let inside = self.lobby.enter(&caller, document).await?;
+                let most = self.lobby.limits.waiting_bytes;
+                let visit = Visit::new(caller, inside, most, self.news.clone());
+                visit.role()?;
+                self.visits.insert(key.to_owned(), visit);
+            }
+        }
+        self.welcome(key).await
+    }
+
+    /// Tells the client what it may do.
+    async fn welcome(&mut self, key: &str) -> Result<(), Closing> {
+        let Some(visit) = self.visits.get(key) else { return Ok(()) };
+        let welcome = self.dialect.welcome(visit.role()?);
+        self.send(key, welcome).await
+    }
+
+    /// Has the client hear of an edit when it is saved, if it wants to.
+    async fn heard_of(&mut self, key: &str, heard: Heard) -> Result<(), Closing> {
+        match heard {
+            Heard::Wrote(edit) if self.dialect.acknowledges() => {
+                self.unsaved.push(saved(key.to_owned(), edit).boxed());
+                Ok(())
+            }
+            Heard::PassedOver { held } => {
+                let status = self.dialect.status(held);
+                self.send(key, status).await
+            }
+            Heard::Wrote(_) | Heard::Nothing => Ok(()),
+        }
+    }
+
+    async fn acknowledge(&mut self, key: &str, saved: bool) -> Result<(), Closing> {
+        let status = self.dialect.status(saved);
+        self.send(key, status).await
+    }
+
+    /// Sends all that waits.
+    async fn tell(&mut self) -> Result<(), Closing> {
+        let mut frames = Vec::new();
+        let mut gone = Vec::new();
+        for (key, visit) in &mut self.visits {
+            match visit.tell().await {
+                Ok(messages) => frames
+                    .extend(messages.into_iter().map(|message| self.dialect.frame(key, message))),
+                Err(closing) => gone.push((key.clone(), closing)),
+            }
+        }
+        send(&mut self.socket, frames.into_iter().map(Frame::Binary)).await?;
+        for (key, closing) in gone {
+            self.dismiss(&key, closing).await?;
+        }
+        Ok(())
+    }
+
+    async fn beat(&mut self) -> Result<(), Closing> {
+        if self.heard.elapsed() > SILENCE {
+            return Err(Closing::TryAgain);
+        }
+        for key in self.visits.keys().cloned().collect::<Vec<_>>() {
+            let beaten = self.visits.get_mut(&key).map_or(Ok(()), Visit::beat);
+            if let Err(closing) = beaten {
+                self.dismiss(&key, closing).await?;
+            }
+        }
+        let frames = [Frame::Binary(self.dialect.beat()), Frame::Ping(Bytes::new())];
+        send(&mut self.socket, frames).await
+    }
+
+    /// What guests may do has changed, or a pass has ended.
+    async fn review(&mut self) -> Result<(), Closing> {
+        if self.visits.is_empty() {
+            return Err(Closing::NoPass);
+        }
+        for key in self.visits.keys().cloned().collect::<Vec<_>>() {
+            if let Err(closing) = self.welcome(&key).await {
+                self.dismiss(&key, closing).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes a document, and the socket if it has no other.
+    async fn dismiss(&mut self, key: &str, closing: Closing) -> Result<(), Closing> {
+        self.visits.remove(key);
+        if self.visits.is_empty() || !closing.denies() {
+            return Err(closing);
+        }
+        let (denied, closed) =
+            (self.dialect.denied(closing.reason()), self.dialect.closed(closing.reason()));
+        self.send(key, denied).await?;
+        self.send(key, closed).await
+    }
+
+    async fn send(&mut self, key: &str, message: Option<Bytes>) -> Result<(), Closing> {
+        let frame = message.map(|message| Frame::Binary(self.dialect.frame(key, message)));
+        send(&mut self.socket, frame).await
+    }
+
+    /// Says why the socket is closed, if it is the gateway that closes it.
+    async fn say_goodbye(mut self, closing: Result<(), Closing>) {
+        let Err(closing) = closing else { return };
+        self.visits.clear();
+        let told = closing.denies().then(|| self.dialect.denied(closing.reason())).flatten();
+        // Only y-websocket has one document, so that it is clear what is denied.
+        let told = told.filter(|_| self.dialect == Dialect::YWebsocket).map(Frame::Binary);
+        let frames = told.into_iter().chain([Frame::Close(Some(closing.frame()))]);
+        if send(&mut self.socket, frames).await.is_ok() {
+            // The client answers with a close frame of its own, and what it sent before that is let go of.
+            let answered = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+            _ = tokio::time::timeout(Duration::from_secs(2), answered).await;
+        }
+    }
+}
+
+/// Whether an edit was saved as a whole, once that is clear.
+async fn saved(key: String, edit: Edit<Admission>) -> (String, bool) {
+    let saved = edit.reached(Level::Saved).await.is_ok();
+    (key, saved && !edit.output.lacks)
+}
+
+async fn send(
+    socket: &mut WebSocket,
+    frames: impl IntoIterator<Item = Frame>,
+) -> Result<(), Closing> {
+    let sending = async {
+        for frame in frames {
+            socket.feed(frame).await?;
+        }
+        socket.flush().await
+    };
+    match tokio::time::timeout(SENDING, sending).await {
+        Ok(Ok(())) => Ok(()),
+        // It reads no more, or too slowly; what it lacks it gets when it comes again.
+        Ok(Err(_)) | Err(_) => Err(Closing::TryAgain),
+    }
+}
+
+/// What to tell a client whose frame could not be read.
+fn complaint(error: &axum::Error) -> Closing {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        // The library says it in words alone.
+        if error.to_string().contains("too long") {
+            return Closing::TooLarge;
+        }
+        cause = error.source();
+    }
+    Closing::Nonsense
+}

@@ -1,0 +1,191 @@
+//! A guest in a document: what they say is taken in as far as they may, and what is new is gathered for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use driftline_core::document::check;
+use tokio::sync::Notify;
+
+use super::caller::Caller;
+use super::closing::Closing;
+use super::outbox::{Answer, Outbox};
+use super::presence::{self, SocketId};
+use super::room::{self, Room, WriteError};
+use super::rooms::Inside;
+use super::wire::{self, Message};
+use crate::{Admission, AdmitError, Edit, EditError, Role};
+
+/// How long a write waits until the device takes more.
+const BUSY: Duration = Duration::from_millis(20);
+
+pub(super) struct Visit {
+    pub(super) caller: Caller,
+    inside: Inside,
+    outbox: Arc<Outbox>,
+    socket: SocketId,
+    /// What the client is known to have, as a state vector.
+    version: Vec<u8>,
+    /// Whether it has something that could not be taken in yet.
+    lacking: bool,
+}
+
+/// What came of a message.
+pub(super) enum Heard {
+    /// Nothing that anybody waits for.
+    Nothing,
+    /// An edit was taken in.
+    Wrote(Edit<Admission>),
+    /// An edit was passed over, because the guest may only read.
+    PassedOver {
+        /// Whether all that it says was there already.
+        held: bool,
+    },
+}
+
+impl Visit {
+    /// Comes in. `news` is told when there is something to be [told](Self::tell).
+    pub(super) fn new(caller: Caller, inside: Inside, max_bytes: usize, news: Arc<Notify>) -> Self {
+        let outbox = Arc::new(Outbox::new(max_bytes, news));
+        let socket = inside.room.enter(outbox.clone());
+        Self { caller, inside, outbox, socket, version: vec![0], lacking: false }
+    }
+
+    /// What the guest may do here now.
+    pub(super) fn role(&self) -> Result<Role, Closing> {
+        let role = self.caller.role()?;
+        self.room().document.hosts().map_err(|error| Closing::of(&error))?;
+        Ok(role)
+    }
+
+    /// Takes in what the client says.
+    pub(super) async fn hear(&mut self, message: Message<'_>) -> Result<Heard, Closing> {
+        let role = self.role()?;
+        match message {
+            Message::Step1(version) => {
+                self.answer(version).await?;
+                if role.writes() {
+                    self.ask();
+                }
+            }
+            Message::Step2(update) if role.writes() => {
+                let edit = self.write(update).await?;
+                self.lacking = edit.output.lacks;
+                return Ok(Heard::Wrote(edit));
+            }
+            Message::Update(update) if role.writes() => {
+                let edit = self.write(update).await?;
+                if edit.output.lacks {
+                    self.ask();
+                }
+                return Ok(Heard::Wrote(edit));
+            }
+            Message::Step2(update) | Message::Update(update) => {
+                let held = self.room().document.holds(update).map_err(|_| Closing::Nonsense)?;
+                return Ok(Heard::PassedOver { held });
+            }
+            Message::Presence(states) => {
+                let noted = self.room().note_presence(self.socket, &self.caller.guest, states);
+                noted.map_err(|_| Closing::Nonsense)?;
+            }
+            Message::AskPresence => self.outbox.presence(&self.room().presence()),
+            Message::Other => {}
+        }
+        Ok(Heard::Nothing)
+    }
+
+    /// All that the client is to be told, as messages.
+    pub(super) async fn tell(&mut self) -> Result<Vec<Bytes>, Closing> {
+        let waiting = self.outbox.take();
+        if let Some(closing) = waiting.closing {
+            return Err(closing);
+        }
+        let mut messages = Vec::new();
+        messages.extend(waiting.answers.into_iter().map(|answer| match answer {
+            Answer::Step2(update) => wire::step_2(&update),
+            Answer::Step1(version) => wire::step_1(&version),
+        }));
+        if waiting.behind {
+            let version = self.room().document.version();
+            messages.push(wire::update(&self.difference().await?));
+            self.version = version;
+        }
+        messages.extend(room::merge(&waiting.updates).iter().map(|update| wire::update(update)));
+        if !waiting.presence.is_empty() {
+            messages.push(wire::presence(&presence::encoded(waiting.presence.values())));
+        }
+        Ok(messages)
+    }
+
+    /// Some time has passed: whoever is silent is gone, and what was lacking may be there now.
+    pub(super) fn beat(&mut self) -> Result<(), Closing> {
+        self.room().expire_presence();
+        if self.role()?.writes() && self.lacking {
+            self.ask();
+        }
+        Ok(())
+    }
+
+    fn room(&self) -> &Arc<Room> {
+        &self.inside.room
+    }
+
+    /// Tells the client what it lacks.
+    async fn answer(&mut self, version: &[u8]) -> Result<(), Closing> {
+        check::state_vector(version).map_err(|_| Closing::Nonsense)?;
+        self.version = version.to_vec();
+        let lacks = self.difference().await?;
+        self.outbox.answer(Answer::Step2(lacks));
+        Ok(())
+    }
+
+    /// Asks the client for what is lacking here.
+    fn ask(&mut self) {
+        self.lacking = false;
+        self.outbox.answer(Answer::Step1(self.room().document.version().into()));
+    }
+
+    /// What the client lacks. Computing it may take a while in a large document, and holds up nobody else.
+    async fn difference(&self) -> Result<Bytes, Closing> {
+        let (document, version) = (self.room().document.clone(), self.version.clone());
+        let difference = tokio::task::spawn_blocking(move || document.state_since(&version));
+        let difference = difference.await.map_err(|_| Closing::TryAgain)?;
+        let difference = difference.map_err(|_| Closing::Nonsense)?;
+        self.room().document.written().await.map_err(|_| Closing::Leaving)?;
+        Ok(difference.into())
+    }
+
+    async fn write(&mut self, update: &[u8]) -> Result<Edit<Admission>, Closing> {
+        loop {
+            let written = self.room().write(self.socket, &self.caller.guest, update).await;
+            match written {
+                Ok(edit) => {
+                    if edit.output.struck {
+                        // What the client shows is not what is there: the difference says what was struck out.
+                        self.outbox.resync();
+                    }
+                    return Ok(edit);
+                }
+                Err(WriteError::Admit { source: AdmitError::Edit { source: EditError::Busy } }) => {
+                    tokio::time::sleep(BUSY).await;
+                }
+                Err(error) => return Err(refusal(&error)),
+            }
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.inside.room.leave(self.socket);
+    }
+}
+
+/// What to tell a client whose edit could not be taken in.
+fn refusal(error: &WriteError) -> Closing {
+    match error {
+        WriteError::Unsound { .. } => Closing::Nonsense,
+        WriteError::Guests { .. } => Closing::TryAgain,
+        WriteError::Admit { source } => Closing::of(source),
+    }
+}

@@ -1,0 +1,127 @@
+//! A device that lets guests in: a process of the command line.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::browser::Kind;
+use crate::eventually;
+
+pub(crate) struct Anchor {
+    home: TempDir,
+    port: u16,
+    process: Option<Child>,
+}
+
+impl Anchor {
+    /// A device with the space “kitchen”, online.
+    pub(crate) fn opens() -> Self {
+        let home = tempfile::Builder::new().prefix("gateway").tempdir().unwrap();
+        let mut anchor = Self { home, port: free_port(), process: None };
+        anchor.says(&["init"]);
+        anchor.says(&["space", "new", "kitchen"]);
+        anchor.starts();
+        anchor
+    }
+
+    /// Goes online, at the same address as ever.
+    pub(crate) fn starts(&mut self) {
+        let ready = self.home.path().join("ready");
+        // Who was killed could not remove it.
+        _ = std::fs::remove_file(&ready);
+        let mut command = self.command(&["anchor", "--listen", "/ip4/127.0.0.1/tcp/0"]);
+        command.args(["--http", &format!("127.0.0.1:{}", self.port)]);
+        command.arg("--ready-file").arg(&ready).env("DRIFTLINE_LOG", "warn");
+        self.process = Some(command.stdout(Stdio::null()).spawn().unwrap());
+        eventually("the anchor is online", || ready.exists());
+    }
+
+    /// As in a crash: nothing is said and nothing is tidied up.
+    pub(crate) fn is_killed(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Where a client of that kind finds the space.
+    pub(crate) fn socket(&self, kind: Kind) -> String {
+        let path = if kind == Kind::Hocuspocus { "h" } else { "y" };
+        format!("ws://127.0.0.1:{}/{path}/kitchen", self.port)
+    }
+
+    /// A pass for a guest.
+    pub(crate) fn pass(&self, guest: &str, role: &str, expires: &str) -> String {
+        let words = ["token", "kitchen", "--name", guest, "--role", role, "--expires", expires];
+        self.says(&words).lines().last().unwrap().to_owned()
+    }
+
+    /// Gives a command that has to work; hears the answer.
+    pub(crate) fn says(&self, words: &[&str]) -> String {
+        let Output { status, stdout, stderr } = self.command(words).output().unwrap();
+        let stderr = String::from_utf8_lossy(&stderr);
+        assert!(status.success(), "{words:?} failed: {stderr}");
+        String::from_utf8(stdout).unwrap()
+    }
+
+    /// The text of a document's body; nothing while it is not here.
+    pub(crate) fn reads(&self, document: &str) -> String {
+        let output =
+            self.command(&["doc", "cat", &format!("kitchen/{document}")]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim_end_matches('\n').to_owned()
+    }
+
+    /// Another device that joins the space, and is not online.
+    pub(crate) fn is_joined_by(&self, role: &str) -> Member {
+        let ticket = self.says(&["invite", "kitchen", "--role", role]);
+        let ticket = ticket.lines().last().unwrap();
+        let member = Member { folder: self.home.path().join(format!("{role}-device")) };
+        member.says(&["init"]);
+        member.says(&["join", ticket]);
+        member
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        driftline(&self.home.path().join("anchor"), words)
+    }
+}
+
+impl Drop for Anchor {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            _ = process.kill();
+            _ = process.wait();
+        }
+    }
+}
+
+/// Somebody with a device of Driftline.
+pub(crate) struct Member {
+    folder: PathBuf,
+}
+
+impl Member {
+    pub(crate) fn says(&self, words: &[&str]) -> String {
+        let Output { status, stdout, stderr } = driftline(&self.folder, words).output().unwrap();
+        let stderr = String::from_utf8_lossy(&stderr);
+        assert!(status.success(), "{words:?} failed: {stderr}");
+        String::from_utf8(stdout).unwrap()
+    }
+
+    pub(crate) fn finds(&self) -> Value {
+        serde_json::from_str(self.says(&["verify", "--json"]).lines().last().unwrap()).unwrap()
+    }
+}
+
+fn driftline(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_driftline"));
+    command.args(words).env("DRIFTLINE_DATA", folder).stdin(Stdio::null());
+    command
+}
+
+/// A port that nobody has now, and that is kept over restarts.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
