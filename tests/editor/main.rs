@@ -97,9 +97,13 @@ fn two_people_write_one_document() {
 
     they_see_one_another(&ann, &ben);
     if let Some(path) = std::env::var_os("DRIFTLINE_EDITOR_PICTURE") {
-        let svg = picture::svg(&ben.screen().grid(), "Ben's terminal");
-        std::fs::write(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path), svg).unwrap();
+        ben.screen().waits_for("saved · on 1 peer");
+        let screens =
+            [("Ann's terminal", ann.screen().grid()), ("Ben's terminal", ben.screen().grid())];
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+        std::fs::write(path, picture::svg(&screens)).unwrap();
     }
+    ann.screen().presses("End");
     each_undoes_their_own(&ann, &ben);
     ben_is_offline_and_back(&ann, &mut ben);
     ann_undoes_what_she_wrote_before_ben_was_restarted(&ann, &ben);
@@ -128,7 +132,6 @@ fn they_see_one_another(ann: &Writer, ben: &Writer) {
         // The first is under her cursor.
         underlined.collect::<Vec<_>>() == [9, 10, 11, 12, 13]
     });
-    ann.screen().presses("End");
 }
 
 fn each_undoes_their_own(ann: &Writer, ben: &Writer) {

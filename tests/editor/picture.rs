@@ -17,26 +17,42 @@ const PAPER: &str = "#101418";
 const PALETTE: [&str; 8] =
     ["#101418", "#ff6b6b", "#7bd88f", "#fce566", "#5ad4e6", "#c792ea", "#5fd7d7", "#d6dce2"];
 
-/// Draws a screen in a window of that title.
-pub(crate) fn svg(grid: &Grid, title: &str) -> String {
-    let columns = grid.rows.iter().map(Vec::len).max().unwrap_or_default();
-    let (width, height) = (columns * WIDTH + 2 * MARGIN, grid.rows.len() * HEIGHT + TITLE + MARGIN);
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {width} {height}\" xmlns=\"http://www.w3.org/2000/svg\" \
-         font-family=\"monospace\" font-size=\"16\">\n\
-         <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"{PAPER}\"/>\n\
+/// Draws screens, each in a window with a title, beside one another.
+pub(crate) fn svg(screens: &[(&str, Grid)]) -> String {
+    let columns = |grid: &Grid| grid.rows.iter().map(Vec::len).max().unwrap_or_default();
+    let (mut windows, mut right, mut bottom) = (String::new(), 0, 0);
+    for (title, grid) in screens {
+        let size = (columns(grid) * WIDTH + 2 * MARGIN, grid.rows.len() * HEIGHT + TITLE + MARGIN);
+        draw_window(&mut windows, title, grid, (right, size));
+        (right, bottom) = (right + size.0 + MARGIN, bottom.max(size.1));
+    }
+    format!(
+        "<svg viewBox=\"0 0 {} {bottom}\" xmlns=\"http://www.w3.org/2000/svg\" \
+         font-family=\"monospace\" font-size=\"16\">\n{windows}</svg>\n",
+        right.saturating_sub(MARGIN),
+    )
+}
+
+fn draw_window(
+    svg: &mut String,
+    title: &str,
+    grid: &Grid,
+    (left, (width, height)): (usize, (usize, usize)),
+) {
+    _ = write!(
+        svg,
+        "<rect x=\"{left}\" width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"{PAPER}\"/>\n\
          <text x=\"{}\" y=\"24\" fill=\"{INK}\" text-anchor=\"middle\" font-family=\"sans-serif\">{title}</text>\n",
-        width / 2,
+        left + width / 2,
     );
+    let look = |cell: &Cell| Cell { character: ' ', ..*cell };
     for (number, row) in grid.rows.iter().enumerate() {
-        let mut column = 0;
-        let look = |cell: &Cell| Cell { character: ' ', ..*cell };
+        let mut x = left + MARGIN;
         for run in row.chunk_by(|a, b| look(a) == look(b)) {
-            draw(&mut svg, run, (MARGIN + column * WIDTH, TITLE + number * HEIGHT));
-            column += run.len();
+            draw(svg, run, (x, TITLE + number * HEIGHT));
+            x += run.len() * WIDTH;
         }
     }
-    svg + "</svg>\n"
 }
 
 /// Draws characters that look the same.
