@@ -15,7 +15,7 @@ use driftline::yrs::{
     TextPrelim, Transact, Update, Xml, XmlElementPrelim, XmlFragment, XmlTextPrelim,
 };
 use driftline::{
-    Device, DeviceOptions, Document, EditError, ImportError, Invitation, Level, Role, Space, Ticket,
+    Device, DeviceOptions, Document, EditError, ImportError, Invitation, Level, Role, ShowError, Space, Ticket,
 };
 use tempfile::TempDir;
 
@@ -312,4 +312,121 @@ fn taken_in(update: &[u8]) -> Vec<u8> {
     let doc = Doc::new();
     doc.transact_mut().apply_update(Update::decode_v1(update).unwrap()).unwrap();
     doc.transact().state_vector().encode_v1()
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Cursor {
+    at: u32,
+}
+
+#[tokio::test]
+async fn people_see_one_another_and_guests_too() {
+    let (alice, bob) = (Person::new().await, Person::new().await);
+    alice.device.create_space("kitchen").await.unwrap();
+    bob.joins(&ticket(&alice, Role::Reader).await).await;
+    let (hers, his) = (alice.notes().await.presence(), bob.notes().await.presence());
+    let mut seen = hers.watch::<Cursor>();
+    assert!(seen.next().await.unwrap().is_empty());
+
+    // A reader may be seen, and so may those who are there through his device.
+    his.set(&Cursor { at: 4 }).unwrap();
+    let others = seen.next().await.unwrap();
+    assert_eq!((others[0].device, others[0].guest), (bob.device.id(), 0));
+    assert_eq!(others[0].state, Cursor { at: 4 });
+    let guest = his.as_guest(7);
+    guest.set(&Cursor { at: 9 }).unwrap();
+    let others = seen.next().await.unwrap();
+    assert_eq!(others.iter().map(|other| other.guest).collect::<Vec<_>>(), [0, 7]);
+
+    // Nobody is among their own others; the device's user and its guests are each other's.
+    let at = |presence: &driftline::Presence| {
+        let others = presence.others::<Cursor>().into_iter();
+        others.map(|other| other.state.at).collect::<Vec<_>>()
+    };
+    assert_eq!((at(&his), at(&guest), at(&hers)), (vec![9], vec![4], vec![4, 9]));
+
+    // What does not read as a cursor is somebody else's business.
+    guest.set(&"here").unwrap();
+    assert_eq!(seen.next().await.unwrap().len(), 1);
+    assert_eq!(hers.others::<serde_json::Value>().len(), 2);
+    his.clear();
+    assert!(seen.next().await.unwrap().is_empty());
+
+    let large = "x".repeat(5_000);
+    assert!(matches!(hers.set(&large), Err(ShowError::Refused { .. })));
+    bob.device.close().await.unwrap();
+    assert!(matches!(his.set(&1), Err(ShowError::Gone { .. })));
+}
+
+#[tokio::test]
+async fn of_what_moves_quickly_others_see_the_newest() {
+    let (alice, bob) = (Person::new().await, Person::new().await);
+    alice.device.create_space("kitchen").await.unwrap();
+    bob.joins(&ticket(&alice, Role::Writer).await).await;
+    let (hers, his) = (alice.notes().await.presence(), bob.notes().await.presence());
+    let mut seen = his.watch::<Cursor>();
+    (0..100_000).for_each(|at| hers.set(&Cursor { at }).unwrap());
+    let (mut times, mut last) = (0, None);
+    while last != Some(99_999) {
+        last = seen.next().await.unwrap().first().map(|other| other.state.at).or(last);
+        times += 1;
+    }
+    assert!(times < 1_000, "{times} of 100,000 were shown on the way to the last");
+}
+
+#[tokio::test]
+async fn an_editor_that_goes_by_the_changes_shows_what_is_in_the_document() {
+    let (alice, bob) = (Person::new().await, Person::new().await);
+    alice.device.create_space("kitchen").await.unwrap();
+    bob.joins(&ticket(&alice, Role::Writer).await).await;
+    let (hers, his) = (alice.notes().await, bob.notes().await);
+    push(&hers, "🦀 there before. ").unwrap();
+    let body = hers.text("body");
+    let (mut changes, mut shown) = (hers.text_changes(&body), Vec::new());
+    let undo = his.undo(&his.text("body"));
+    for round in 0..300_u32 {
+        push(&hers, "milk ").unwrap();
+        let his_body = his.text("body");
+        his.edit(|txn| {
+            his_body.insert(txn, 0, "honey ");
+            if round % 3 == 0 {
+                his_body.remove_range(txn, 0, 4);
+            }
+        })
+        .unwrap();
+        if round % 10 == 9 {
+            undo.undo().unwrap();
+        }
+        if round % 7 == 0 {
+            changes.try_next().iter().for_each(|delta| delta.apply(&mut shown));
+        }
+    }
+    let last = push(&his, "the end").unwrap();
+    last.reached(Level::Peers(1)).await.unwrap();
+    while !text(&hers).contains("the end") || String::from_utf16(&shown).unwrap() != text(&hers) {
+        changes.next().await.apply(&mut shown);
+    }
+    assert!(text(&hers).contains("🦀"));
+}
+
+#[tokio::test]
+async fn undo_takes_back_ones_own_edits_also_on_other_devices() {
+    let (alice, mut bob) = (Person::new().await, Person::new().await);
+    alice.device.create_space("kitchen").await.unwrap();
+    bob.joins(&ticket(&alice, Role::Writer).await).await;
+    let hers = alice.notes().await;
+    let undo = hers.undo(&hers.text("body"));
+    assert!(undo.undo().unwrap().is_none() && !undo.can_undo());
+    push(&hers, "milk ").unwrap().reached(Level::Peers(1)).await.unwrap();
+    push(&bob.notes().await, "honey ").unwrap().reached(Level::Peers(1)).await.unwrap();
+    bob.restarts().await;
+    let undone = undo.undo().unwrap().expect("there was something to undo");
+    undone.reached(Level::Peers(1)).await.unwrap();
+    assert_eq!(text(&hers), "honey ");
+    assert_eq!(text(&bob.notes().await), "honey ");
+    undo.redo().unwrap().expect("it was undone").reached(Level::Peers(1)).await.unwrap();
+    assert_eq!(text(&bob.notes().await), text(&hers));
+    assert!(text(&hers).contains("milk "));
+    alice.device.close().await.unwrap();
+    assert!(matches!(undo.undo(), Err(EditError::Closed)));
 }

@@ -46,11 +46,12 @@ fn words(status: &SpaceStatus, document: &str) -> String {
     if document.anchored {
         words.push("anchored".to_owned());
     }
-    match document.waiting {
-        0 if document.peers > 0 || status.peers.is_empty() => {}
-        0 => words.push("not all of it with others".to_owned()),
-        1 => words.push("1 edit waiting".to_owned()),
-        edits => words.push(format!("{edits} edits waiting")),
+    let from_before = if document.waiting_from_before { ", and some from before" } else { "" };
+    match (document.waiting, document.waiting_from_before) {
+        (0, false) => {}
+        (0, true) => words.push("edits from before waiting".to_owned()),
+        (1, _) => words.push(format!("1 edit waiting{from_before}")),
+        (edits, _) => words.push(format!("{edits} edits waiting{from_before}")),
     }
     if document.behind > 0 {
         words.push(format!("{} more to come", document.behind));

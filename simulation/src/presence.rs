@@ -16,6 +16,9 @@ const OUTLIVING: Time = 40 * SECOND;
 /// Where somebody shows themselves: topic and guest.
 type Spot = (String, u64);
 
+/// Who is in a topic, as which guest, and the number of what they show.
+type Company = BTreeMap<(DeviceId, u64), String>;
+
 /// What was shown, and what was seen.
 #[derive(Debug, Default)]
 pub struct Presences {
@@ -25,6 +28,8 @@ pub struct Presences {
     now: BTreeMap<(Who, Spot), usize>,
     /// What each run of a device saw last of somebody.
     seen: BTreeMap<(Who, u64, Who, Spot), usize>,
+    /// What each device's app was told last of who is in a topic.
+    told: BTreeMap<(Who, String), Company>,
     /// Those whose clock was set to something else: which of their runs was the later one is not for others to know.
     pub(crate) jumped: BTreeSet<Who>,
 }
@@ -41,6 +46,7 @@ struct Shown {
 impl Presences {
     /// A device's process has ended: what it showed is over.
     pub(crate) fn crashed(&mut self, who: Who, now: Time) {
+        self.told.retain(|(owner, _), _| *owner != who);
         for (_, number) in self.now.extract_if(.., |(owner, _), _| *owner == who) {
             self.shown[number].over = Some(now);
         }
@@ -99,13 +105,20 @@ impl World {
         }
     }
 
-    /// What a device sees of others in a topic: who, as which guest, and the number of what they show.
-    pub fn sees(&self, who: Who, topic: &str) -> BTreeMap<(DeviceId, u64), String> {
+    /// What a device sees of others in a topic.
+    pub fn sees(&self, who: Who, topic: &str) -> Company {
         let me = self.devices[who].id();
         let present = self.devices[who].space().map(|space| space.presence(topic));
         let others = present.into_iter().flatten().filter(|(device, ..)| *device != me);
         let text = |state: &[u8]| String::from_utf8_lossy(state).into_owned();
         others.map(|(device, guest, state)| ((device, guest), text(&state))).collect()
+    }
+
+    /// A device's app is told that something else is shown in a topic.
+    pub(crate) fn tell_presence(&mut self, who: Who, topic: &str) {
+        let company = self.sees(who, topic);
+        self.presences.told.insert((who, topic.to_owned()), company);
+        self.look_around(who, topic);
     }
 
     /// Checks what a device sees in a topic.
@@ -164,7 +177,7 @@ impl World {
         }
     }
 
-    /// Whether every member sees what all others show, and nothing else.
+    /// Whether every member's app was told what all others show, and nothing else.
     pub(crate) fn sees_all(&self) -> bool {
         let members: Vec<_> = self.members().map(|(who, _)| who).collect();
         DOCUMENTS.iter().all(|topic| {
@@ -177,7 +190,8 @@ impl World {
                         ((self.devices[*owner].id(), spot.1), number.to_string())
                     })
                     .collect();
-                let mut sees = self.sees(*who, topic);
+                let told = self.presences.told.get(&(*who, (*topic).to_owned()));
+                let mut sees = told.cloned().unwrap_or_default();
                 sees.retain(|(device, _), _| !self.devices[self.place_of(device)].hostile);
                 sees == expected
             })

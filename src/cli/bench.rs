@@ -7,6 +7,7 @@ mod ingest;
 mod live;
 mod loading;
 mod peer;
+mod presence;
 mod report;
 mod rounds;
 mod typing;
@@ -52,6 +53,8 @@ enum What {
     Sync,
     /// Saving edits, and memory
     Store,
+    /// How soon cursors are seen that move
+    Presence,
     /// How long edits take while somebody attacks, beside how long in peace
     Hostile,
     /// The memory of a process that has this device's folder open
@@ -81,6 +84,7 @@ pub(super) fn main(options: &Options) -> ExitCode {
             What::Merge => merge(&trace(), &report).await,
             What::Sync => sync(&trace(), &report).await,
             What::Store => store(&report).await,
+            What::Presence => presence(options.short, &report).await,
             What::Hostile => hostile(&report).await,
             What::Resident { folder } => {
                 println!("{}", loading::resident_with(folder).await.unwrap_or_default());
@@ -179,6 +183,23 @@ async fn sync(trace: &Trace, report: &Report) {
         ratio: None,
         wanted: "1 KiB at the most",
         met: nothing <= 1024,
+    });
+}
+
+async fn presence(short: bool, report: &Report) {
+    report.progress("moving cursors");
+    let moves = presence::moves(Duration::from_secs(if short { 3 } else { 20 })).await;
+    let trips = live::round_trips(20_000).await.expect("loopback works");
+    let millis = |times: &live::Times, quantile| times.value_at_quantile(quantile) as f64 / 1e6;
+    let (p50, p99, most) = (millis(&moves, 0.5), millis(&moves, 0.99), millis(&moves, 1.0));
+    let trip = millis(&trips, 0.99);
+    report.add(&Figure {
+        work: "100 cursors moving 10 times a second, by way of one device, to seen on another",
+        measured: format!("p50 {p50:.1} ms, p99 {p99:.1} ms, at the most {most:.1} ms"),
+        baseline: Some(format!("p99 {:.0} µs of a libp2p round trip", trip * 1e3)),
+        ratio: Some(p99 / trip),
+        wanted: "always under 100 ms",
+        met: most < 100.0,
     });
 }
 

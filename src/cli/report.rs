@@ -424,6 +424,8 @@ pub(super) struct Document {
     pub(super) anchored: bool,
     /// How many edits that this device made since it was opened no other member is known to have saved.
     pub(super) waiting: u64,
+    /// Whether it made more before, and nobody is known to have saved those.
+    pub(super) waiting_from_before: bool,
     /// How many entries that connected peers offer are not here yet.
     pub(super) behind: u64,
 }

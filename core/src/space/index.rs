@@ -32,6 +32,8 @@ pub(super) struct Chain {
     pub(super) clock: u32,
     /// How many bytes its entries are.
     pub(super) bytes: u64,
+    /// The feed's number when it last grew before the device was opened.
+    pub(super) restored: u64,
     /// The last entry that would survive the process: what may be sent.
     pub(super) written: Point,
     /// The last entry that would survive a power cut: what may be advertised.
@@ -56,7 +58,8 @@ impl DocumentLog {
         let saved = record.tip.point();
         let ChainRecord { tip, clock, bytes, feed, state } = *record;
         let author = head.device;
-        let held = Chain { author, tip, clock, bytes, written: saved, saved, state };
+        let restored = feed;
+        let held = Chain { author, tip, clock, bytes, restored, written: saved, saved, state };
         self.chains.insert(chain, held);
         self.changed = self.changed.max(feed);
         self.saved_feed = self.changed;
@@ -74,7 +77,9 @@ impl DocumentLog {
         self.begun.remove(&chain);
         let start = Point { number: 0, hash: Hash(chain.0) };
         let state = ChainState::Open;
-        let begun = Chain { author, tip, clock, bytes: 0, written: start, saved: start, state };
+        let (bytes, restored) = (0, 0);
+        let begun =
+            Chain { author, tip, clock, bytes, restored, written: start, saved: start, state };
         let chain = self.chains.entry(chain).or_insert(begun);
         (chain.tip, chain.clock) = (tip, clock);
         chain

@@ -7,6 +7,8 @@
 mod board;
 mod mine;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

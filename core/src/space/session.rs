@@ -128,7 +128,8 @@ impl Session {
     }
 
     pub(super) fn deadline(&self) -> SteadyTime {
-        let presence = self.presence.deadline(self.queued);
+        // Who has not said which version they speak is told nothing yet.
+        let presence = self.presence.deadline(self.queued).filter(|_| self.is_open());
         presence.map_or(self.next_housekeeping, |at| at.min(self.next_housekeeping))
     }
 }

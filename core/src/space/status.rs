@@ -70,6 +70,8 @@ pub struct DocumentStatus {
     pub anchored: bool,
     /// How many edits that this device made since it was opened no other member is known to have saved.
     pub waiting: u64,
+    /// Whether it made more before, and nobody is known to have saved those: how many is not remembered.
+    pub waiting_from_before: bool,
     /// How many entries connected peers have offered that are not here yet.
     pub behind: u64,
 }
@@ -134,6 +136,8 @@ impl Space {
         };
         let acked = || self.acked.iter().filter(takes_it);
         let having = || acked().filter(|(_, acked)| **acked >= log.changed).map(|(peer, _)| peer);
+        let furthest = acked().map(|(_, acked)| *acked).max();
+        let own = || log.chains.values().filter(|chain| chain.author == self.me);
         DocumentStatus {
             document,
             name: log.label.name().to_owned(),
@@ -142,7 +146,8 @@ impl Space {
             saved: log.saved_feed == log.changed && !self.authors.is_writing(&document),
             peers: having().count(),
             anchored: having().any(|peer| self.is_anchor(peer)),
-            waiting: self.authors.waiting(&document, acked().map(|(_, acked)| *acked).max()),
+            waiting: self.authors.waiting(&document, furthest),
+            waiting_from_before: own().any(|chain| chain.restored > furthest.unwrap_or_default()),
             behind: self.sessions.values().filter_map(missing).max().unwrap_or_default(),
         }
     }

@@ -33,8 +33,12 @@ pub(super) fn options() -> DeviceOptions {
 
 impl Bench {
     pub(super) async fn device() -> Self {
+        Self::with(options()).await
+    }
+
+    pub(super) async fn with(options: DeviceOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let device = Device::open_with(folder.path().join("device"), options()).await;
+        let device = Device::open_with(folder.path().join("device"), options).await;
         Self { device: device.expect("a fresh device opens"), folder }
     }
 

@@ -72,7 +72,28 @@ fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {
 }
 
 pub(super) fn document_report(status: DocumentStatus) -> report::Document {
-    let DocumentStatus { document, name, entries, chains, saved, peers, anchored, waiting, behind } =
-        status;
-    report::Document { document, name, entries, chains, saved, peers, anchored, waiting, behind }
+    let DocumentStatus {
+        document,
+        name,
+        entries,
+        chains,
+        saved,
+        peers,
+        anchored,
+        waiting,
+        behind,
+        waiting_from_before,
+    } = status;
+    report::Document {
+        document,
+        name,
+        entries,
+        chains,
+        saved,
+        peers,
+        anchored,
+        waiting,
+        waiting_from_before,
+        behind,
+    }
 }

@@ -191,3 +191,93 @@ fn key(spot: &Spot) -> (Arc<str>, u64) {
 pub(super) fn in_topic(topic: &Arc<str>) -> RangeInclusive<(Arc<str>, u64)> {
     (topic.clone(), 0)..=(topic.clone(), u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use quickcheck::quickcheck;
+
+    use super::*;
+    use crate::id::SpaceId;
+    use crate::identity::DeviceKey;
+
+    const SPACE: SpaceId = SpaceId([7; 32]);
+
+    fn statement(guest: u64, count: u64, state: &[u8]) -> Statement {
+        let key = DeviceKey::from_seed(&[1; 32]);
+        let spot = Spot { device: key.id(), topic: "notes".into(), guest };
+        Statement::sign(spot, Version { run: 1, count }, state.into(), &SPACE, &key)
+    }
+
+    fn at(seconds: u64) -> SteadyTime {
+        SteadyTime(Duration::from_secs(seconds))
+    }
+
+    /// Takes a statement as a space does; says whether it was news.
+    fn hear(board: &mut Board, statement: Statement, now: SteadyTime) -> bool {
+        let limits = Limits { author_presences: 3, ..Limits::default() };
+        let news = board.wants(&statement, &limits, now);
+        if news {
+            board.keep(statement, now + SILENCE, &limits, now);
+        }
+        news
+    }
+
+    fn shown(board: &Board) -> BTreeMap<u64, u64> {
+        let topic = "notes".into();
+        let shown = board.shown(&topic);
+        shown.map(|statement| (statement.spot.guest, statement.version.count)).collect()
+    }
+
+    #[test]
+    fn what_comes_late_of_a_spot_that_is_forgotten_is_no_news() {
+        let mut board = Board::default();
+        assert!(hear(&mut board, statement(0, 2, b"here"), at(0)));
+        board.sweep(at(31));
+        assert_eq!(shown(&board), BTreeMap::new());
+        board.sweep(at(100));
+        assert!(board.is_empty(), "it is not remembered any more");
+        assert!(!hear(&mut board, statement(0, 1, b"late"), at(101)));
+        assert!(hear(&mut board, statement(0, 3, b"back"), at(101)));
+    }
+
+    #[test]
+    fn spots_that_show_nothing_make_way() {
+        let mut board = Board::default();
+        for guest in 0..3 {
+            assert!(hear(&mut board, statement(guest, guest + 1, b"here"), at(0)));
+        }
+        assert!(!hear(&mut board, statement(3, 4, b"here"), at(0)), "three are shown");
+        assert!(hear(&mut board, statement(0, 5, b""), at(0)));
+        assert!(hear(&mut board, statement(3, 6, b"here"), at(0)));
+        assert_eq!(shown(&board), BTreeMap::from([(1, 2), (2, 3), (3, 6)]));
+        assert!(!hear(&mut board, statement(0, 4, b"late"), at(0)), "it had left");
+    }
+
+    quickcheck! {
+        /// Whatever comes in whatever order, and however often: what is shown of a spot never gets older, and what was
+        /// taken back does not come again. The limit makes the board forget.
+        fn nothing_goes_back_in_time(steps: Vec<(u8, u8, u8)>) -> bool {
+            let (mut board, mut now) = (Board::default(), 0);
+            let mut newest: BTreeMap<u64, u64> = BTreeMap::new();
+            for (guest, count, pause) in steps {
+                now += if pause > 240 { u64::from(pause) } else { 0 };
+                let (guest, count) = (u64::from(guest % 5), u64::from(count % 32) + 1);
+                // Every number was said of one spot and no other, and every fourth was a farewell.
+                if count % 5 != guest {
+                    continue;
+                }
+                let state: &[u8] = if count.is_multiple_of(4) { b"" } else { b"here" };
+                let news = hear(&mut board, statement(guest, count, state), at(now));
+                board.sweep(at(now));
+                let before = newest.get(&guest).copied().unwrap_or_default();
+                if news && count <= before || shown(&board).get(&guest).is_some_and(|it| *it < before) {
+                    return false;
+                }
+                if news {
+                    newest.insert(guest, count);
+                }
+            }
+            true
+        }
+    }
+}
