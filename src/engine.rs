@@ -271,10 +271,10 @@ impl Engine {
             }
             Input::Readable { document, chain, lost } => self.readable((document, chain), lost),
             Input::Request(request) => self.request(request),
-            Input::Snapshot { document, snapshot } => {
+            Input::Folded { document, folded } => {
                 self.folding -= 1;
-                if let Some(snapshot) = snapshot {
-                    self.keep_snapshot(document, snapshot);
+                if let Some((frontier, folded)) = folded {
+                    self.keep_folded(document, frontier, folded);
                 }
             }
             Input::Closed(replica) => self.document_closed(&replica),
@@ -396,7 +396,7 @@ impl Engine {
 
     /// Takes only what must not be lost when the device closes.
     fn take_last(&mut self, input: Input) {
-        if matches!(input, Input::Edit { .. } | Input::Closed(_) | Input::Snapshot { .. }) {
+        if matches!(input, Input::Edit { .. } | Input::Closed(_) | Input::Folded { .. }) {
             self.take(input);
         }
     }

@@ -23,6 +23,11 @@ pub(super) async fn cat(
     root: String,
     speaker: &Speaker,
 ) -> Result<(), Error> {
+    let space = find::space(device, &path.space).await?;
+    if let Some(text) = space.kept_text(&path.name, &root).await? {
+        speaker.report(Report::Text { root, text }).await;
+        return Ok(());
+    }
     let document = find::document(device, path).await?;
     let content = document.read(|txn| content::root(txn, &root));
     let report = match content {
