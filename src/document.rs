@@ -2,6 +2,7 @@
 
 mod branch;
 mod changes;
+mod history;
 mod import;
 mod why;
 
@@ -18,6 +19,7 @@ use crate::engine::{Access, EngineGone, Handle, Request};
 
 pub use branch::Branch;
 pub use changes::{Change, Changes, Entries};
+pub use history::Past;
 pub use import::ImportError;
 pub use why::{Author, Trace, WhyError};
 

@@ -37,7 +37,7 @@ pub use device::{
     JoinError, ListenError, OpenError,
 };
 pub use document::{
-    Author, Branch, Change, Changes, Document, Edit, EditError, Entries, ImportError, Level,
+    Author, Branch, Change, Changes, Document, Edit, EditError, Entries, ImportError, Level, Past,
     ReachError, Trace, WhyError,
 };
 pub use engine::EngineGone;
@@ -49,10 +49,12 @@ pub use space::{
 pub use verify::{Verification, VerifyError};
 
 pub use driftline_core::audit::Place;
+pub use driftline_core::clock::WallTime;
 pub use driftline_core::command;
 pub use driftline_core::command::{
     Command, CommandId, Effect, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
 };
+pub use driftline_core::document::history::Stretch;
 pub use driftline_core::document::provenance::{Contribution, Origin};
 pub use driftline_core::document::{ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};

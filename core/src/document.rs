@@ -2,6 +2,7 @@
 
 pub mod check;
 mod gate;
+pub mod history;
 pub mod mend;
 mod merge;
 mod normal;

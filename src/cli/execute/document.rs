@@ -31,8 +31,7 @@ pub(super) async fn cat(
     let document = find::document(device, path).await?;
     let content = document.read(|txn| content::root(txn, &root));
     let report = match content {
-        Some(serde_json::Value::String(text)) => Report::Text { root, text },
-        Some(content) => Report::Content { root, content },
+        Some(content) => root_report(root, content),
         None => {
             let known = document.read(|txn| content::roots(txn));
             return Err(NameError::NoSuchRoot { root, known }.into());
@@ -40,6 +39,14 @@ pub(super) async fn cat(
     };
     speaker.report(report).await;
     Ok(())
+}
+
+/// A root that is there.
+pub(super) fn root_report(root: String, content: serde_json::Value) -> Report {
+    match content {
+        serde_json::Value::String(text) => Report::Text { root, text },
+        content => Report::Content { root, content },
+    }
 }
 
 pub(super) async fn export(
