@@ -67,10 +67,10 @@ fn load(criterion: &mut Criterion, runtime: &Runtime, typed: &Typed) {
     let mut group = criterion.benchmark_group("load");
     group.sampling_mode(SamplingMode::Flat);
     group.bench_function("yrs alone, the same state", |bencher| {
-        rounds(bencher, || runtime.block_on(loading::load(typed, 9)).1);
+        rounds(bencher, || runtime.block_on(loading::load(typed, 9)).alone);
     });
     group.bench_function("document", |bencher| {
-        rounds(bencher, || runtime.block_on(loading::load(typed, 9)).0);
+        rounds(bencher, || runtime.block_on(loading::load(typed, 9)).opened);
     });
     group.finish();
 }

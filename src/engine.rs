@@ -277,10 +277,10 @@ impl Engine {
             Input::Readable { document, chain, lost } => self.readable((document, chain), lost),
             Input::Request(request) => self.request(request),
             Input::Presence => self.take_presence(),
-            Input::Snapshot { document, snapshot } => {
+            Input::Folded { document, folded } => {
                 self.folding -= 1;
-                if let Some(snapshot) = snapshot {
-                    self.keep_snapshot(document, snapshot);
+                if let Some((frontier, folded)) = folded {
+                    self.keep_folded(document, frontier, folded);
                 }
             }
             Input::Closed(replica) => self.document_closed(&replica),
@@ -406,8 +406,8 @@ impl Engine {
 
     /// Takes only what must not be lost when the device closes.
     fn take_last(&mut self, input: Input) {
-        use Input::{Closed, Edit, Guest, Snapshot};
-        if matches!(input, Edit { .. } | Guest { .. } | Closed(_) | Snapshot { .. }) {
+        use Input::{Closed, Edit, Folded, Guest};
+        if matches!(input, Edit { .. } | Guest { .. } | Closed(_) | Folded { .. }) {
             self.take(input);
         }
     }

@@ -41,8 +41,8 @@ pub use device::{
 };
 pub use document::{
     AdmitError, Author, BadCursor, Branch, Change, Changes, Cursor, Delta, Document, Edit,
-    EditError, Entries, GuestsError, ImportError, Level, MAX_UPDATE_BYTES, Missed, ReachError,
-    Side, Step, TextChanges, Trace, Undo, Updates, WhyError,
+    EditError, Entries, GuestsError, ImportError, Level, MAX_UPDATE_BYTES, Missed, Past,
+    ReachError, Side, Step, TextChanges, Trace, Undo, Updates, WhyError,
 };
 pub use engine::EngineGone;
 pub use presence::{Other, Others, Presence, ShowError};
@@ -54,11 +54,13 @@ pub use space::{
 pub use verify::{Verification, VerifyError};
 
 pub use driftline_core::audit::Place;
+pub use driftline_core::clock::WallTime;
 pub use driftline_core::command;
 pub use driftline_core::command::{
     Command, CommandId, Effect, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
 };
 pub use driftline_core::document::check::BadUpdate;
+pub use driftline_core::document::history::Stretch;
 pub use driftline_core::document::provenance::{Contribution, Origin};
 pub use driftline_core::document::{Admission, ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};

@@ -16,6 +16,7 @@ use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::roster::{Former, Member, Rank, Role, Roster, Ticket};
 use driftline_core::space::{NotPermitted, SpaceStatus};
 use thiserror::Error;
+use yrs::GetString;
 
 use crate::device::Device;
 use crate::document::{Branch, Document};
@@ -170,6 +171,34 @@ impl Space {
     /// If the name can't be one, or what is stored can't be read.
     pub async fn document(&self, name: &str) -> Result<Document, DocumentError> {
         Ok(Document::new(self.open(name, false).await?, name, self.device.clone()))
+    }
+
+    /// The text of a document's root, [kept](Self::kept_text) or not.
+    ///
+    /// # Errors
+    /// If the name can't be one, or what is stored can't be read.
+    pub async fn document_text(&self, name: &str, root: &str) -> Result<String, DocumentError> {
+        if let Some(text) = self.kept_text(name, root).await? {
+            return Ok(text);
+        }
+        let document = self.document(name).await?;
+        let text = document.text(root);
+        Ok(document.read(|txn| text.get_string(txn)))
+    }
+
+    /// The text of a document's root as it was kept when the document was open last, which takes a fraction of opening
+    /// it. Nothing if something was written since, it is open now, or the root holds no text.
+    ///
+    /// # Errors
+    /// If the name can't be one, or the device is closed.
+    pub async fn kept_text(&self, name: &str, root: &str) -> Result<Option<String>, DocumentError> {
+        let (space, label) = (self.id, Label::new(name)?);
+        let closed = self.device.ask(|reply| Request::ClosedAt { space, label, reply }).await?;
+        let Some((document, held)) = closed else { return Ok(None) };
+        let kept = self.device.look(move |store| store.texts(&document)).await?;
+        // What can't be read is found out when the document is opened.
+        let current = kept.ok().flatten().filter(|texts| texts.frontier == held);
+        Ok(current.and_then(|mut texts| texts.roots.remove(root)))
     }
 
     /// Opens a copy of a document that writes on a chain of its own, and takes in others' entries only when told

@@ -15,7 +15,8 @@ use driftline::yrs::{
     TextPrelim, Transact, Update, Xml, XmlElementPrelim, XmlFragment, XmlTextPrelim,
 };
 use driftline::{
-    Device, DeviceOptions, Document, EditError, ImportError, Invitation, Level, Role, ShowError, Space, Ticket,
+    Device, DeviceOptions, Document, EditError, ImportError, Invitation, Level, Role, ShowError,
+    Space, Ticket,
 };
 use tempfile::TempDir;
 
@@ -429,4 +430,34 @@ async fn undo_takes_back_ones_own_edits_also_on_other_devices() {
     assert!(text(&hers).contains("milk "));
     alice.device.close().await.unwrap();
     assert!(matches!(undo.undo(), Err(EditError::Closed)));
+}
+
+#[tokio::test]
+async fn a_closed_documents_text_is_read_without_opening_it_and_is_never_an_old_one() {
+    let (alice, bob) = (Person::new().await, Person::new().await);
+    let space = alice.device.create_space("kitchen").await.unwrap();
+    let kept = async || space.kept_text("notes", "body").await.unwrap();
+    let current = async || space.document_text("notes", "body").await.unwrap();
+    let notes = alice.notes().await;
+    push(&notes, "milk").unwrap().reached(Level::Saved).await.unwrap();
+    assert_eq!(kept().await, None, "it is open, and may change at any time");
+    assert_eq!(current().await, "milk");
+    drop(notes);
+    eventually(async || kept().await.as_deref() == Some("milk")).await;
+    assert_eq!(space.kept_text("notes", "other").await.unwrap(), None);
+
+    bob.joins(&ticket(&alice, Role::Writer).await).await;
+    push(&bob.notes().await, " and honey").unwrap().reached(Level::Peers(1)).await.unwrap();
+    assert_eq!(kept().await, None, "it is older than the log");
+    assert_eq!(current().await, "milk and honey");
+    eventually(async || kept().await.as_deref() == Some("milk and honey")).await;
+}
+
+/// Waits until something comes true.
+async fn eventually(holds: impl AsyncFn() -> bool) {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(40);
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < patience, "in vain");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

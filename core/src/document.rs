@@ -2,11 +2,13 @@
 
 pub mod check;
 mod gate;
+pub mod history;
 pub mod mend;
 mod merge;
 mod normal;
 mod open;
 pub mod provenance;
+mod texts;
 
 use bincode::{Decode, Encode};
 use thiserror::Error;
@@ -17,7 +19,7 @@ use crate::id::{DocumentId, Hash, SpaceId};
 pub use gate::{Gate, Passed};
 pub use merge::{Merged, merged, stretches};
 pub use normal::Normal;
-pub use open::{Admission, ApplyError, OpenDocument};
+pub use open::{Admission, ApplyError, Folded, OpenDocument};
 
 /// The longest name of a document, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;

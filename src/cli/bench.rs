@@ -137,16 +137,20 @@ async fn merge(trace: &Trace, report: &Report) {
 
 async fn load(typed: &Typed, report: &Report) {
     report.progress("loading");
-    let (loaded, alone) = loading::load(typed, 9).await;
-    let ratio = loaded.as_secs_f64() / alone.as_secs_f64();
-    report.add(&Figure {
-        work: "load a document from disk to readable",
-        measured: format!("{:.2} ms", loaded.as_secs_f64() * 1e3),
-        baseline: Some(format!("{:.2} ms of yrs loading", alone.as_secs_f64() * 1e3)),
-        ratio: Some(ratio),
-        wanted: "1.1 × its time",
-        met: ratio <= 1.1,
-    });
+    let loading::Loading { kept, opened, alone } = loading::load(typed, 9).await;
+    let add = |work, took: Duration, limit, wanted| {
+        let ratio = took.as_secs_f64() / alone.as_secs_f64();
+        report.add(&Figure {
+            work,
+            measured: format!("{:.2} ms", took.as_secs_f64() * 1e3),
+            baseline: Some(format!("{:.2} ms of yrs loading", alone.as_secs_f64() * 1e3)),
+            ratio: Some(ratio),
+            wanted,
+            met: ratio <= limit,
+        });
+    };
+    add("load a document from disk to readable", opened, 1.1, "1.1 × its time");
+    add("read the text of a closed document from disk", kept, 0.2, "0.2 × its time");
 }
 
 async fn sync(trace: &Trace, report: &Report) {

@@ -7,6 +7,7 @@ mod document;
 mod edit;
 mod find;
 mod guest;
+mod history;
 mod import;
 mod join;
 mod member;
@@ -64,7 +65,13 @@ pub(super) async fn execute(
 async fn doc(device: &Device, request: DocRequest, speaker: &Speaker) -> Result<(), Error> {
     match request {
         DocRequest::Ls { space } => document::list(device, &space, speaker).await,
-        DocRequest::Cat { document, root } => document::cat(device, &document, root, speaker).await,
+        DocRequest::Cat { document, root, at: None } => {
+            document::cat(device, &document, root, speaker).await
+        }
+        DocRequest::Cat { document, root, at: Some(at) } => {
+            history::cat(device, &document, root, at, speaker).await
+        }
+        DocRequest::History { document } => history::list(device, &document, speaker).await,
         DocRequest::Edit(request) => edit::edit(device, request, speaker).await,
         DocRequest::Replay(request) => replay::replay(device, &request, speaker).await,
         DocRequest::Import { document, file } => {

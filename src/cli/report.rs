@@ -32,6 +32,7 @@ pub(super) enum Report {
     DeletedDocument { name: String, by: DeviceId, at: u64 },
     Text { root: String, text: String },
     Content { root: String, content: serde_json::Value },
+    Stretch(Stretch),
     Edited { document: DocumentId, root: String, length: u32 },
     Replayed(Replayed),
     Change(Change),
@@ -153,6 +154,16 @@ pub(super) struct Answer {
 pub(super) struct Authors {
     pub(super) document: DocumentId,
     pub(super) authors: Vec<Author>,
+}
+
+/// Somebody writing in a document with no pause. Times are in milliseconds since 1970, by the author's clock.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Stretch {
+    pub(super) author: DeviceId,
+    pub(super) you: bool,
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) entries: u64,
 }
 
 /// Somebody who wrote in a document. Times are in milliseconds since 1970, by the author's clock.

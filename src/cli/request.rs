@@ -220,6 +220,15 @@ pub(super) enum DocRequest {
         /// Which root
         #[arg(long, default_value = "body", env = "DRIFTLINE_ROOT")]
         root: String,
+        /// As it was then: a time such as 2026-11-24T18:21:40Z, or how long ago, such as 90s, 12h or 7d
+        #[arg(long, value_name = "TIME", value_parser = parse::moment, env = "DRIFTLINE_AT")]
+        at: Option<u64>,
+    },
+    /// Who wrote in a document and when, by their own clocks
+    History {
+        /// SPACE/NAME: split at the first slash
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
     },
     /// Inserts into a text or deletes from it, and waits until that is saved
     Edit(Edit),

@@ -61,6 +61,7 @@ pub(super) fn words(report: &Report) -> String {
         }
         Report::Text { text, .. } => text.clone(),
         Report::Content { content, .. } => format!("{content:#}"),
+        Report::Stretch(stretch) => change::stretch(stretch),
         Report::Edited { root, length, .. } => {
             format!("saved; “{root}” has {} now", count(u64::from(*length), "UTF-16 unit"))
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use driftline_core::document::provenance::{Contribution, Origin, Provenance, Unit};
-use driftline_core::document::{Normal, check};
+use driftline_core::document::{ApplyError, Normal, check};
 use driftline_core::id::{ChainId, DeviceId};
 use driftline_core::log::{Frontier, Segment};
 use driftline_core::roster::{Member, Roster, Turn};
@@ -67,6 +67,13 @@ pub enum WhyError {
         /// What is wrong with it.
         #[from]
         source: check::BadUpdate,
+    },
+    /// What the log holds can't be brought together.
+    #[error("what the document's log holds can't be brought together")]
+    Misfit {
+        /// What does not fit.
+        #[from]
+        source: ApplyError,
     },
     /// The log can't be read.
     #[error("the document's log can't be read")]
@@ -157,7 +164,7 @@ impl Document {
     }
 
     /// The document's log with all that was taken in so far, and the roster.
-    async fn log(&self) -> Result<(Vec<Segment>, Roster), WhyError> {
+    pub(super) async fn log(&self) -> Result<(Vec<Segment>, Roster), WhyError> {
         let (document, space) = (self.id(), self.space());
         let log = self
             .device

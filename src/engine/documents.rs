@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use driftline_core::document::Label;
+use driftline_core::document::{Folded, Label};
 use driftline_core::id::{ChainId, DocumentId, SpaceId};
+use driftline_core::log::Frontier;
 use driftline_core::roster::Reach;
 use driftline_core::space::{Authorship, NotAWriter};
-use driftline_storage::{Record, Snapshot};
+use driftline_storage::{Record, Snapshot, Texts};
 use tokio::sync::oneshot;
 
 use super::Engine;
@@ -32,6 +33,18 @@ impl Engine {
         let document = self.meant(space, name).document(&space);
         let mut open = self.open.get(&document).into_iter().flatten();
         open.any(|open| open.handle.strong_count() == 0)
+    }
+
+    /// Where a document's log ends, if it is here and nobody has it open; nothing else waits to be taken in then.
+    pub(super) fn closed_at(
+        &mut self,
+        space: SpaceId,
+        name: &Label,
+    ) -> Option<(DocumentId, Frontier)> {
+        let document = self.meant(space, name).document(&space);
+        let is_open = self.open.get(&document).is_some_and(|open| !open.is_empty());
+        let slot = self.spaces.get(&space).filter(|_| !is_open)?;
+        Some((document, slot.space.frontier(&document))).filter(|(_, held)| !held.is_empty())
     }
 
     /// Opens a document, or gives another handle to the one that is open.
@@ -127,13 +140,16 @@ impl Engine {
         replica.fold(frontier, slot.space.updates_on(&replica.chain), &self.pool);
     }
 
-    pub(super) fn keep_snapshot(&mut self, document: DocumentId, snapshot: Snapshot) {
+    pub(super) fn keep_folded(&mut self, document: DocumentId, frontier: Frontier, folded: Folded) {
         if !self.spaces.values().any(|slot| slot.space.label(&document).is_some()) {
             // It was forgotten meanwhile.
             return;
         }
-        let record = Record::Snapshot { document, snapshot };
-        if let Err(error) = self.writer.append(vec![record]) {
+        let texts = Texts { frontier: frontier.clone(), roots: folded.texts };
+        let snapshot = Snapshot { frontier, state: folded.state };
+        let records =
+            vec![Record::Snapshot { document, snapshot }, Record::Texts { document, texts }];
+        if let Err(error) = self.writer.append(records) {
             tracing::warn!(%error, "a document's state was not kept");
         }
     }

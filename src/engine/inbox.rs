@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use driftline_core::document::Folded;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::log::{Frontier, Segment};
 use driftline_net::NetworkEvent;
-use driftline_storage::{Progress, Snapshot, StoreError};
+use driftline_storage::{Progress, StoreError};
 use tokio::sync::oneshot;
 
 use super::lanes::Lanes;
@@ -60,10 +61,10 @@ pub(super) enum Input {
     Request(Request),
     /// Apps want something else to be shown: it waits on the [`Stage`](super::Stage).
     Presence,
-    /// A document's state was folded, unless it was edited meanwhile.
-    Snapshot {
+    /// A document was folded, unless it was edited meanwhile.
+    Folded {
         document: DocumentId,
-        snapshot: Option<Snapshot>,
+        folded: Option<(Frontier, Folded)>,
     },
     /// The app let go of a document.
     Closed(Arc<Replica>),

@@ -95,7 +95,7 @@ mod tests {
         let mut lanes = Lanes::default();
         (0..1_000).for_each(|_| lanes.push(says(1)));
         lanes.push(says(2));
-        lanes.push(Input::Snapshot { document: DocumentId([0; 32]), snapshot: None });
+        lanes.push(Input::Folded { document: DocumentId([0; 32]), folded: None });
         let turn = lanes.turn();
         assert_eq!(turn.len(), 1 + FRAMES_AT_ONCE);
         assert_eq!(speakers(&turn)[..3], [None, Some(id(1)), Some(id(2))]);

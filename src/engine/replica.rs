@@ -9,7 +9,7 @@ use driftline_core::document::{Admission, ApplyError, OpenDocument};
 use driftline_core::id::{ChainId, DocumentId, SpaceId};
 use driftline_core::log::{Frontier, MAX_ENTRY_BYTES, Segment};
 use driftline_core::space::Arrival;
-use driftline_storage::{SledEngine, Snapshot, Store, StoreError};
+use driftline_storage::{SledEngine, Store, StoreError};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -282,7 +282,7 @@ impl Replica {
     }
 
     /// Has the state kept for the next time that the document is opened, once all that the replica was given is in.
-    /// The engine hears of it as [`Input::Snapshot`].
+    /// The engine hears of it as [`Input::Folded`].
     ///
     /// `frontier` is that of the log, and `edits` how many updates of this copy's own are in it: if more are made
     /// meanwhile, the state would hold what the log does not, so there is none.
@@ -428,9 +428,9 @@ impl Replica {
     fn fold_now(&self, frontier: Frontier, edits: u64) {
         let broken = matches!(self.access(), Access::Broken | Access::TooLarge);
         let sound = self.is_loaded() && !broken;
-        let state = sound.then(|| self.open.state_if(|| self.edits() == edits)).flatten();
-        let snapshot = state.map(|state| Snapshot { frontier, state });
-        self.inbox.push(Input::Snapshot { document: self.document, snapshot });
+        let folded = sound.then(|| self.open.folded_if(|| self.edits() == edits)).flatten();
+        let folded = folded.map(|folded| (frontier, folded));
+        self.inbox.push(Input::Folded { document: self.document, folded });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
+use driftline_core::log::Frontier;
 use driftline_core::roster::{self, Former, Genesis, Rank, Role, Roster, Ticket};
 use driftline_core::space::{Event, Joining, NotPermitted, Outcome, Refusal, Space, SpaceStatus};
 use driftline_storage::{SledEngine, Store};
@@ -29,6 +30,7 @@ pub(crate) enum Request {
     Deleted { space: SpaceId, reply: Reply<Vec<(Label, Former)>> },
     Govern { space: SpaceId, deed: Deed, reply: Reply<Result<(), NotPermitted>> },
     Open { space: SpaceId, label: Label, branch: bool, reply: Reply<Option<Opening>> },
+    ClosedAt { space: SpaceId, label: Label, reply: Reply<Option<(DocumentId, Frontier)>> },
     Command { space: SpaceId, asking: Asking },
     Reached { space: SpaceId, chain: ChainId, update: u64, level: Level, reply: Reply<bool> },
     Written { space: SpaceId, reply: Reply<()> },
@@ -88,6 +90,9 @@ impl Engine {
             }
             Request::Open { space, label, branch, reply } => {
                 _ = reply.send(self.open_document(space, &label, branch));
+            }
+            Request::ClosedAt { space, label, reply } => {
+                _ = reply.send(self.closed_at(space, &label));
             }
             Request::Command { space, asking } => self.asked(space, asking),
             Request::Reached { space, chain, update, level, reply } => {

@@ -1,6 +1,6 @@
 //! Whether there is room on the disk, looked at before it is too late.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use driftline_storage::{SledEngine, Store};
@@ -17,14 +17,15 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The room on the disk, for everybody who is about to take something in.
 pub(crate) struct Room {
-    store: Arc<Store<SledEngine>>,
+    /// Documents that an app still holds must not keep a closed store from being opened again.
+    store: Weak<Store<SledEngine>>,
     /// Whether the disk was full when it was last looked at, and when that was.
     looked: Mutex<(bool, Option<Instant>)>,
 }
 
 impl Room {
     pub(crate) fn of(store: &Arc<Store<SledEngine>>) -> Arc<Self> {
-        Arc::new(Self { store: store.clone(), looked: Mutex::new((false, None)) })
+        Arc::new(Self { store: Arc::downgrade(store), looked: Mutex::new((false, None)) })
     }
 
     /// Whether nothing more is to be taken in.
@@ -35,7 +36,8 @@ impl Room {
             return full;
         }
         let wanted = if full { RESERVE_BYTES + RELIEF_BYTES } else { RESERVE_BYTES };
-        let full = self.store.free_bytes().is_some_and(|free| free < wanted);
+        let free = self.store.upgrade().and_then(|store| store.free_bytes());
+        let full = free.is_some_and(|free| free < wanted);
         *looked = (full, Some(Instant::now()));
         full
     }

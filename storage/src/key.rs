@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     Seen = 8,
     Acked = 9,
     Setting = 10,
+    Texts = 11,
 }
 
 /// The key of a row, without the number of a part. Shown to a person, it says what the row holds.
@@ -60,6 +61,10 @@ impl RowKey {
         Self::of(Kind::Snapshot, &[&document.0])
     }
 
+    pub(crate) fn texts(document: &DocumentId) -> Self {
+        Self::of(Kind::Texts, &[&document.0])
+    }
+
     pub(crate) fn seen(space: &SpaceId, peer: &DeviceId) -> Self {
         Self::of(Kind::Seen, &[&space.0, &peer.0])
     }
@@ -80,7 +85,7 @@ impl RowKey {
 
     /// All keys that no row has.
     pub(crate) fn of_no_kind() -> Range<Vec<u8>> {
-        vec![Kind::Setting as u8 + 1]..vec![0xff; 128]
+        vec![Kind::Texts as u8 + 1]..vec![0xff; 128]
     }
 
     /// The keys of all rows of a kind that begin with an id.
@@ -116,7 +121,7 @@ impl RowKey {
             Some(3) => Place::of_document(SpaceId(one), DocumentId(two)),
             Some(4 | 5) => chain(),
             Some(6) => Place { entry: Some(self.first()), ..chain() },
-            Some(7) => document(),
+            Some(7 | 11) => document(),
             _ => Place::default(),
         }
     }
@@ -164,6 +169,7 @@ impl fmt::Display for RowKey {
             Some(8) => write!(f, "what was seen of peer {two} in space {one}"),
             Some(9) => write!(f, "what peer {two} acknowledged in space {one}"),
             Some(10) => write!(f, "setting “{}”", self.name()),
+            Some(11) => write!(f, "the texts of document {one}"),
             _ => f.write_str("an unknown record"),
         }
     }

@@ -29,6 +29,7 @@
 //! | 8 seen | space, peer | [`Position`](driftline_core::space::Position) |
 //! | 9 acked | space, peer | [`Position`](driftline_core::space::Position) |
 //! | 10 setting | its name, of any length, and the byte 0xff | any bytes |
+//! | 11 texts | document | the frontier, then each root's name and text |
 //!
 //! A value is stored in parts of at most [`PART_BYTES`]. A part is 8 bytes of BLAKE3 over the key and the
 //! rest, how many parts follow it (4 bytes), and its bytes. Structures are encoded by
@@ -49,7 +50,7 @@ pub use engine::{Batch, Engine, EngineError, Pair, Pairs, Place, SledEngine};
 pub use folder::{BadPassphrase, Folder, FolderError, KeyFile, Passphrase};
 pub use key::RowKey;
 pub use life::Life;
-pub use record::{Record, Snapshot};
+pub use record::{Record, Snapshot, Texts};
 pub use row::{Damage, PART_BYTES};
 pub use store::{Audit, DocumentLog, FORMAT, Fault, Finding, Reading, Store, StoreError, Tally};
 pub use writer::{Job, MAX_WAITING_BYTES, Progress, WriteNumber, Writer};

@@ -1,5 +1,7 @@
 //! What can be appended to the store.
 
+use std::collections::BTreeMap;
+
 use driftline_core::id::DocumentId;
 use driftline_core::log::Frontier;
 use driftline_core::space::Change;
@@ -15,6 +17,13 @@ pub enum Record {
         document: DocumentId,
         /// Its state.
         snapshot: Snapshot,
+    },
+    /// The texts of a document, in place of any earlier ones.
+    Texts {
+        /// The document.
+        document: DocumentId,
+        /// Its texts.
+        texts: Texts,
     },
     /// A named value, in place of any earlier one.
     Setting {
@@ -34,6 +43,15 @@ pub struct Snapshot {
     pub state: Vec<u8>,
 }
 
+/// What a document's texts are, so that they can be read without opening it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// The entries that are in them.
+    pub frontier: Frontier,
+    /// The roots that hold text, by name.
+    pub roots: BTreeMap<String, String>,
+}
+
 impl From<Change> for Record {
     fn from(change: Change) -> Self {
         Self::Core(change)
@@ -50,6 +68,10 @@ impl Record {
             Self::Core(_) => 0,
             Self::Snapshot { snapshot, .. } => {
                 snapshot.state.len() + snapshot.frontier.len() * point
+            }
+            Self::Texts { texts, .. } => {
+                let roots = texts.roots.iter().map(|(name, text)| name.len() + text.len());
+                roots.sum::<usize>() + texts.frontier.len() * point
             }
             Self::Setting { name, value } => name.len() + value.len(),
         };

@@ -218,6 +218,11 @@ impl<E: Engine> Store<E> {
                 value.extend_from_slice(&snapshot.state);
                 row::replace(&self.engine, batch, &RowKey::snapshot(document), &value)
             }
+            Record::Texts { document, texts } => {
+                let row = RowKey::texts(document);
+                let value = codec::encode(&(&texts.frontier, &texts.roots));
+                row::replace(&self.engine, batch, &row, &value)
+            }
             Record::Setting { name, value } => {
                 row::replace(&self.engine, batch, &RowKey::setting(name), value)
             }
@@ -271,7 +276,7 @@ impl<E: Engine> Store<E> {
         space: &SpaceId,
         document: &DocumentId,
     ) -> Result<(), StoreError> {
-        let kinds = [Kind::Head, Kind::End, Kind::Segment, Kind::Snapshot];
+        let kinds = [Kind::Head, Kind::End, Kind::Segment, Kind::Snapshot, Kind::Texts];
         let ranges = kinds.map(|kind| RowKey::all_of(kind, &document.0));
         for range in ranges.into_iter().chain([RowKey::document(space, document).all_parts()]) {
             for pair in self.engine.scan(&range.start..&range.end) {

@@ -135,6 +135,7 @@ fn change(person: &Person, kind: u8, document: &str, change: fn(&mut Batch, Vec<
 
 const SEGMENT: u8 = 6;
 const SNAPSHOT: u8 = 7;
+const TEXTS: u8 = 11;
 
 #[test]
 fn a_changed_byte_is_named_and_fetched_again_from_a_member() {
@@ -151,9 +152,11 @@ fn a_changed_byte_is_named_and_fetched_again_from_a_member() {
     let document = document.as_str().unwrap();
     alice.leaves();
     bob.leaves();
-    // The folded state would hide that the log is damaged.
     tamper(&alice, SEGMENT, document);
-    change(&alice, SNAPSHOT, document, |batch, key, _| batch.remove(key));
+    // What was folded would hide that the log is damaged.
+    for folded in [SNAPSHOT, TEXTS] {
+        change(&alice, folded, document, |batch, key, _| batch.remove(key));
+    }
 
     alice.runs();
     let refusal = alice.fails(["doc", "cat", LIST]).words;
@@ -178,8 +181,12 @@ fn a_damaged_folded_state_is_made_again() {
     alice.begins("kitchen");
     alice.types(LIST, "milk");
     let document = alice.says_json(["doc", "ls", "kitchen"])["documents"][0]["document"].clone();
-    tamper(&alice, SNAPSHOT, document.as_str().unwrap());
-    assert!(!alice.command(&["verify"]).output().unwrap().status.success());
-    assert_eq!(alice.reads(LIST), "milk");
-    assert!(alice.says(["verify"]).ends_with("all sound.\n"));
+    let export = ["doc", "export", LIST, "--format", "text"];
+    for folded in [SNAPSHOT, TEXTS] {
+        tamper(&alice, folded, document.as_str().unwrap());
+        assert!(!alice.command(&["verify"]).output().unwrap().status.success());
+        assert_eq!(alice.reads(LIST), "milk");
+        assert_eq!(alice.says(export), "milk");
+        assert!(alice.says(["verify"]).ends_with("all sound.\n"));
+    }
 }

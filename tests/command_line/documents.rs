@@ -230,3 +230,27 @@ fn a_deleted_document_leaves_the_disk_and_comes_back_from_who_still_has_it() {
         assert!(documents(person).ends_with("all sound.\n"));
     }
 }
+
+#[test]
+fn a_documents_past_is_told_and_shown() {
+    let town = town();
+    let (alice, bob) = alice_and_bob(&town);
+    alice.types("kitchen/list", "milk");
+    eventually("Bob has it", || bob.reads("kitchen/list") == "milk");
+    let pause = std::time::Duration::from_millis(1_100);
+    std::thread::sleep(pause);
+    bob.types("kitchen/list", "honey and ");
+    eventually("Alice has it", || alice.reads("kitchen/list") == "honey and milk");
+    std::thread::sleep(pause);
+    alice.says(["doc", "edit", "kitchen/list", "--delete", "0", "14"]);
+
+    let told = alice.says(["doc", "history", "kitchen/list"]);
+    let authors: Vec<_> = told.lines().map(|line| line.split_whitespace().nth(3)).collect();
+    assert_eq!(authors, [Some("you"), Some(&bob.id()[..8]), Some("you")], "{told}");
+    let ends = told.lines().map(|line| line.split_whitespace().nth(2).unwrap());
+    let past = |at: &str| alice.says(["doc", "cat", "kitchen/list", "--at", at]);
+    let shown: Vec<_> = ends.map(past).collect();
+    assert_eq!(shown, ["milk\n", "honey and milk\n", "\n"]);
+    let refusal = alice.fails(["doc", "cat", "kitchen/list", "--at", "7d"]).words;
+    assert!(refusal.contains("has no root “body”"), "{refusal}");
+}

@@ -2,6 +2,7 @@
 
 mod guest;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use yrs::{
 use super::check::{BadUpdate, Id, Nested};
 use super::gate::SharedGate;
 use super::merge::stretches;
+use super::texts::texts;
 
 pub use guest::Admission;
 use guest::FROM_GUEST;
@@ -64,6 +66,15 @@ pub enum ApplyError {
 pub struct OpenDocument {
     doc: Doc,
     gate: Arc<SharedGate>,
+}
+
+/// A document, so that its log need not be read to open it, nor the document be opened to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// One Yjs update, v1, that holds it all, what still waits for its parents included.
+    pub state: Vec<u8>,
+    /// The roots that hold text, by name.
+    pub texts: BTreeMap<String, String>,
 }
 
 impl OpenDocument {
@@ -193,9 +204,9 @@ impl OpenDocument {
         self.gate.lock().wants_log()
     }
 
-    /// The whole document as one Yjs update, v1, what still waits for its parents included; nothing if it is not
-    /// `still` what it should be, which is asked while nobody can edit, or if more waits than is kept in memory.
-    pub fn state_if(&self, still: impl FnOnce() -> bool) -> Option<Vec<u8>> {
+    /// The whole document, folded; nothing if it is not `still` what it should be, which is asked while nobody can edit, or
+    /// if more waits than is kept in memory.
+    pub fn folded_if(&self, still: impl FnOnce() -> bool) -> Option<Folded> {
         let gate = self.gate.lock();
         if gate.has_forgotten() {
             // The log holds more than this does.
@@ -203,10 +214,16 @@ impl OpenDocument {
         }
         let txn = self.doc.transact();
         let state = still().then(|| txn.encode_state_as_update_v1(&StateVector::default()))?;
-        match gate.keeps_waiting() {
-            true => gate.with_waiting(&state),
-            false => Some(state),
-        }
+        let state = match gate.keeps_waiting() {
+            true => gate.with_waiting(&state)?,
+            false => state,
+        };
+        Some(Folded { state, texts: texts(&txn) })
+    }
+
+    /// The [state](Folded::state) of the same.
+    pub fn state_if(&self, still: impl FnOnce() -> bool) -> Option<Vec<u8>> {
+        self.folded_if(still).map(|folded| folded.state)
     }
 }
 

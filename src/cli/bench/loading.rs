@@ -10,15 +10,24 @@ use super::ingest::{Bench, DOCUMENT, LONG, brought_in, options};
 use super::rounds::{apart, median};
 use super::typing::{ROOT, Typed, apply_one_by_one, text_of};
 
-/// How long a document takes from disk to readable, and how long yrs takes to load the same state: the median of
-/// several rounds of each, in turn, both with an idle device in the process.
-pub(super) async fn load(typed: &Typed, rounds: usize) -> (Duration, Duration) {
+/// How long it takes from disk to the text of a document.
+pub(super) struct Loading {
+    /// As it was kept when the document was open last, with no document opened.
+    pub(super) kept: Duration,
+    /// By opening the document.
+    pub(super) opened: Duration,
+    /// By yrs alone, from the same state.
+    pub(super) alone: Duration,
+}
+
+/// Measures all three: the median of several rounds, in turn, each with an idle device in the process.
+pub(super) async fn load(typed: &Typed, rounds: usize) -> Loading {
     let (bench, space, _) = brought_in(LONG, typed).await;
     let id = space.id();
     let state = space.document(DOCUMENT).await.expect("opened").state();
     bench.device.close().await.expect("closed");
 
-    let (mut ours, mut alone) = (Vec::new(), Vec::new());
+    let [mut kept, mut ours, mut alone] = [const { Vec::new() }; 3];
     for _ in 0..rounds {
         let (device, space) = reopened(&bench, id).await;
         alone.push(apart(|| {
@@ -31,6 +40,11 @@ pub(super) async fn load(typed: &Typed, rounds: usize) -> (Duration, Duration) {
         }));
 
         let start = Instant::now();
+        let text = space.kept_text(DOCUMENT, ROOT).await.expect("read");
+        kept.push(start.elapsed());
+        assert_eq!(text.as_ref(), Some(&typed.text));
+
+        let start = Instant::now();
         let document = space.document(DOCUMENT).await.expect("opened");
         let body = document.text(ROOT);
         let text = document.read(|txn| body.get_string(txn));
@@ -38,7 +52,7 @@ pub(super) async fn load(typed: &Typed, rounds: usize) -> (Duration, Duration) {
         assert_eq!(text, typed.text);
         device.close().await.expect("closed");
     }
-    (median(ours), median(alone))
+    Loading { kept: median(kept), opened: median(ours), alone: median(alone) }
 }
 
 /// The device that was closed there, once it has settled down, and its space.

@@ -23,11 +23,15 @@ pub(super) async fn cat(
     root: String,
     speaker: &Speaker,
 ) -> Result<(), Error> {
+    let space = find::space(device, &path.space).await?;
+    if let Some(text) = space.kept_text(&path.name, &root).await? {
+        speaker.report(Report::Text { root, text }).await;
+        return Ok(());
+    }
     let document = find::document(device, path).await?;
     let content = document.read(|txn| content::root(txn, &root));
     let report = match content {
-        Some(serde_json::Value::String(text)) => Report::Text { root, text },
-        Some(content) => Report::Content { root, content },
+        Some(content) => root_report(root, content),
         None => {
             let known = document.read(|txn| content::roots(txn));
             return Err(NameError::NoSuchRoot { root, known }.into());
@@ -35,6 +39,14 @@ pub(super) async fn cat(
     };
     speaker.report(report).await;
     Ok(())
+}
+
+/// A root that is there.
+pub(super) fn root_report(root: String, content: serde_json::Value) -> Report {
+    match content {
+        serde_json::Value::String(text) => Report::Text { root, text },
+        content => Report::Content { root, content },
+    }
 }
 
 pub(super) async fn export(

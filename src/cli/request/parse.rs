@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use driftline::{ParseRoleError, Role};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// `SPACE/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +112,22 @@ pub(in crate::cli) fn span(text: &str) -> Result<Duration, BadSpan> {
     Ok(Duration::from_secs(u64::from(number) * unit))
 }
 
+#[derive(Debug, Error)]
+#[error("expected a time such as 2026-11-24T18:21:40Z, or how long ago: 90s, 30m, 12h, 7d or 2w")]
+pub(super) struct BadMoment;
+
+/// A time as it is shown, meaning the end of that second, or how long ago it was; in milliseconds since 1970.
+pub(super) fn moment(text: &str) -> Result<u64, BadMoment> {
+    if let Ok(ago) = span(text) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| BadMoment)?;
+        let then = now.saturating_sub(ago).as_millis();
+        return u64::try_from(then).map_err(|_| BadMoment);
+    }
+    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| BadMoment)?;
+    let seconds = u64::try_from(time.unix_timestamp()).map_err(|_| BadMoment)?;
+    Ok(seconds.saturating_mul(1000).saturating_add(999))
+}
+
 /// A command's fields, or what is to be shown.
 pub(super) fn json(text: &str) -> Result<serde_json::Value, serde_json::Error> {
     serde_json::from_str(text)
@@ -130,6 +148,15 @@ mod tests {
         assert_eq!((path.space.as_str(), path.name.as_str()), ("kitchen", "notes/today"));
         for bad in ["kitchen", "/today", "kitchen/"] {
             assert!(bad.parse::<DocumentPath>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_time_as_it_is_shown_or_how_long_ago() {
+        assert_eq!(moment("2026-11-22T15:03:12Z").unwrap(), 1_795_359_792_999);
+        assert!(moment("1h").unwrap() < moment("1s").unwrap());
+        for bad in ["", "yesterday", "2026-11-22", "1969-01-01T00:00:00Z"] {
+            assert!(moment(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,20 +1,33 @@
 //! A change, on one line.
 
+use driftline::DeviceId;
 use owo_colors::{OwoColorize, Stream};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cli::report::{Change, Difference};
+use super::count;
+use crate::cli::report::{Change, Difference, Stretch};
 
 /// So much of an inserted text is shown.
 const SHOWN: usize = 60;
 
 pub(super) fn line(change: &Change) -> String {
-    let author = if change.you { "you".to_owned() } else { change.author.short() };
-    let author = format!("{author:<8}");
-    let author = author.if_supports_color(Stream::Stdout, |text| text.cyan());
+    let author = author(&change.author, change.you);
     let what: Vec<_> = change.what.iter().map(difference).collect();
     format!("{}  {author}  {}", time(change.time), what.join(", "))
+}
+
+/// Somebody writing with no pause, on one line.
+pub(super) fn stretch(stretch: &Stretch) -> String {
+    let author = author(&stretch.author, stretch.you);
+    let (first, last) = (time(stretch.first), time(stretch.last));
+    format!("{first} to {last}  {author}  {}", count(stretch.entries, "entry"))
+}
+
+/// Who wrote, as wide as an id is cut short.
+fn author(author: &DeviceId, you: bool) -> String {
+    let author = if you { "you".to_owned() } else { author.short() };
+    format!("{author:<8}").if_supports_color(Stream::Stdout, |text| text.cyan()).to_string()
 }
 
 fn difference(difference: &Difference) -> String {

@@ -9,7 +9,7 @@ use driftline_core::space::ChainRecord;
 use super::{Store, StoreError};
 use crate::engine::Engine;
 use crate::key::{Kind, RowKey};
-use crate::record::Snapshot;
+use crate::record::{Snapshot, Texts};
 use crate::row::{self, Damage};
 
 /// What a segment takes besides its body, in bytes, when it is weighed against a budget.
@@ -115,6 +115,22 @@ impl<E: Engine> Store<E> {
         let row = RowKey::snapshot(document);
         let Some(value) = row::get(&self.engine, &row)? else { return Ok(None) };
         decode_snapshot(&row, value).map(Some)
+    }
+
+    /// The texts of a document, as they were when it was folded last. They save time and nothing else, so damaged ones are
+    /// as good as none.
+    ///
+    /// # Errors
+    /// If the database can't be read.
+    pub fn texts(&self, document: &DocumentId) -> Result<Option<Texts>, StoreError> {
+        let _unchanged = self.standing();
+        match row::get(&self.engine, &RowKey::texts(document)) {
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            value => Ok(value?.and_then(|value| {
+                let (frontier, roots) = codec::decode(&value).ok()?;
+                Some(Texts { frontier, roots })
+            })),
+        }
     }
 
     /// The value of a setting.

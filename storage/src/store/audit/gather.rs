@@ -70,7 +70,7 @@ pub(super) fn of_strangers<E: Engine>(
     is_known: impl Fn(&DocumentId) -> bool,
 ) -> Result<Vec<RowKey>, EngineError> {
     let mut strangers = Vec::new();
-    for kind in [Kind::Head, Kind::End, Kind::Segment, Kind::Snapshot] {
+    for kind in [Kind::Head, Kind::End, Kind::Segment, Kind::Snapshot, Kind::Texts] {
         let mut range = RowKey::all(kind);
         while let Some(pair) = engine.scan(&range.start..&range.end).next() {
             let (key, _) = pair?;

@@ -78,6 +78,10 @@ impl<'a, E: Engine> Reading<'a, E> {
                 Err(error) => self.damaged(error)?,
             }
         }
+        for (row, value) in self.all_of(Kind::Texts, &document.0)? {
+            let texts = codec::decode::<(Frontier, BTreeMap<String, String>)>(&value);
+            self.decoded(&row, texts);
+        }
         for finding in &mut self.findings[before..] {
             // The rows of a log do not name the space.
             finding.place.space = Some(space);
