@@ -42,7 +42,7 @@ pub use document::{
 pub use engine::EngineGone;
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
-    GovernError, Invitation, InviteError, Members, News, Outcome, Space, StoryError, SubmitError,
+    GovernError, Grants, Invitation, InviteError, Members, News, Outcome, Space, StoryError, SubmitError,
     Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
@@ -56,7 +56,7 @@ pub use driftline_core::document::provenance::{Contribution, Origin};
 pub use driftline_core::document::{ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};
 pub use driftline_core::record;
-pub use driftline_core::record::{Field, Policies, Policy, Record};
+pub use driftline_core::record::{Bucket, Field, Policies, Policy, Record};
 pub use driftline_core::roster::{
     Former, Leave, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
     Turn,

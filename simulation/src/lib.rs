@@ -24,6 +24,7 @@ pub mod orders;
 pub mod random;
 pub mod scenario;
 pub mod seats;
+mod secrets;
 pub mod story;
 pub mod trace;
 pub mod villain;

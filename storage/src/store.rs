@@ -4,14 +4,16 @@ mod audit;
 mod load;
 mod read;
 
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use driftline_core::codec;
+use driftline_core::id::{ChainId, DocumentId, SpaceId};
 use driftline_core::space::Change;
 use thiserror::Error;
 
 use crate::engine::{Batch, Engine, EngineError};
-use crate::key::RowKey;
+use crate::key::{Kind, RowKey};
 use crate::life::{Ends, Life, LifeRow};
 use crate::record::Record;
 use crate::row::{self, Damage};
@@ -20,7 +22,7 @@ pub use audit::{Audit, Fault, Finding, Tally};
 pub use read::{DocumentLog, Reading};
 
 /// The version of the layout that this code writes. It reads no other.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Error)]
@@ -235,6 +237,9 @@ impl<E: Engine> Store<E> {
                 let value = codec::encode(&(label, mended));
                 return row::replace(&self.engine, batch, &row, &value);
             }
+            Change::Purge { space, document, kept } => {
+                return self.purge(batch, space, document, kept);
+            }
             Change::Segment { document, segment } => {
                 let row = RowKey::segment(document, &segment.chain, segment.first());
                 let value = codec::encode(&(&segment.link, &segment.body, &segment.signature));
@@ -250,6 +255,46 @@ impl<E: Engine> Store<E> {
                 row::put(batch, &RowKey::acked(space, peer), &codec::encode(position));
             }
         }
+        Ok(())
+    }
+
+    /// Forgets a document, but for some of its chains.
+    fn purge(
+        &self,
+        batch: &mut Batch,
+        space: &SpaceId,
+        document: &DocumentId,
+        kept: &[ChainId],
+    ) -> Result<(), StoreError> {
+        let goes = |key: &[u8]| {
+            let chain = RowKey::split(key).map(|(row, _)| ChainId(row.id(1)));
+            chain.is_none_or(|chain| !kept.contains(&chain))
+        };
+        for kind in [Kind::Head, Kind::End, Kind::Segment] {
+            self.remove_where(batch, RowKey::all_of(kind, &document.0), goes)?;
+        }
+        self.remove_where(batch, RowKey::snapshot(document).all_parts(), |_| true)?;
+        if kept.is_empty() {
+            let row = RowKey::document(space, document);
+            self.remove_where(batch, row.all_parts(), |_| true)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what is stored under keys of a range, or is to be.
+    fn remove_where(
+        &self,
+        batch: &mut Batch,
+        range: Range<Vec<u8>>,
+        goes: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        for pair in self.engine.scan(&range.start..&range.end) {
+            let (key, _) = pair?;
+            if goes(&key) {
+                batch.remove(key);
+            }
+        }
+        batch.remove_put(range, goes);
         Ok(())
     }
 

@@ -200,6 +200,15 @@ pub enum Change {
         /// Its end.
         record: ChainRecord,
     },
+    /// Forget a document, but for these of its chains.
+    Purge {
+        /// The space that it is in.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+        /// The chains that are kept.
+        kept: Vec<ChainId>,
+    },
     /// Keep how far this device has followed a peer's feed.
     Seen {
         /// The space.
