@@ -129,7 +129,8 @@ impl Journal {
         }
     }
 
-    fn number(&mut self) -> u64 {
+    /// The next number of the feed.
+    pub(super) fn number(&mut self) -> u64 {
         self.feed.accepted += 1;
         self.feed.accepted
     }

@@ -145,7 +145,7 @@ impl Space {
         }
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         let inbound = &session.inbound;
-        let (mut missing, mut want) = (Vec::new(), Vec::new());
+        let (mut missing, mut want, mut ledgers) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (label, offered) in documents {
             if !label.is_sound() {
                 return Err(PeerFault::Label);
@@ -164,13 +164,15 @@ impl Space {
                 let held = log.map(|log| log.frontier_for(&offered)).unwrap_or_default();
                 want.push((document, held));
                 missing.push((document, offered));
+                ledgers.extend(label.is_ledger().then_some(document));
             }
         }
         // The roster comes first, so that authors are known when their entries come.
         let roster = Label::roster().document(&self.id);
         want.sort_by_key(|(document, _)| *document != roster);
         if let Some(session) = self.sessions.get_mut(&peer) {
-            session.inbound.offer = Some(Offer { stretch, missing: missing.into_iter().collect() });
+            let missing = missing.into_iter().collect();
+            session.inbound.offer = Some(Offer { stretch, missing, ledgers });
         }
         self.send(peer, &Message::Want(want), context);
         Ok(())

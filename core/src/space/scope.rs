@@ -115,7 +115,7 @@ impl Space {
         let position = Position { number: 0, ..self.journal.head() };
         self.journal.add(Change::Acked { space: self.id, peer, position });
         if let Some(session) = self.sessions.get_mut(&peer).filter(|session| session.is_open()) {
-            session.begin_again();
+            session.tell_again();
             self.send_open(peer, false, context);
         }
     }
@@ -126,8 +126,10 @@ impl Space {
         if !std::mem::take(&mut self.rescope) || self.role().is_none() {
             return;
         }
-        // Of what was offered, something may not be to be had any more: it is offered anew.
-        self.sessions.values_mut().for_each(|session| session.inbound.offer = None);
+        let scope = self.scope_of(&self.me);
+        for session in self.sessions.values_mut() {
+            session.inbound.give_up(|ledger| !scope.reads(ledger));
+        }
         let barred = self.ledgers().filter(|(id, _)| !self.reads_ledger(id, &self.me));
         let barred: Vec<_> = barred.map(|(id, _)| *id).collect();
         let purged: Vec<_> = barred.into_iter().filter(|ledger| self.purge(*ledger)).collect();
@@ -160,9 +162,9 @@ impl Space {
         true
     }
 
-    /// The feed's last number must not go with what had it: peers go by it. The roster takes it over.
+    /// The feed's last number must not go with what had it: peers go by it. The roster takes the next one.
     fn keep_feed(&mut self) {
-        let feed = self.journal.feed().accepted;
+        let feed = self.journal.number();
         let Some(log) = self.index.get_mut(&self.roster_document) else { return };
         if let Some((id, chain)) = log.chains.iter().next() {
             log.changed = feed;

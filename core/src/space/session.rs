@@ -118,6 +118,11 @@ impl Session {
     /// Both feeds are gone through from the start.
     pub(super) fn begin_again(&mut self) {
         self.inbound = Inbound::at(0, self.inbound.head());
+        self.tell_again();
+    }
+
+    /// This device's feed is gone through from the start.
+    pub(super) fn tell_again(&mut self) {
         self.outbound.begin_again(0);
         // An acknowledgement that is on its way is not of what is told now: none counts before the peer has answered.
         self.outbound.mentioned = 0;
