@@ -45,8 +45,8 @@ pub use engine::EngineGone;
 pub use presence::{Other, Others, Presence, ShowError};
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
-    GovernError, Invitation, InviteError, Members, News, Outcome, Space, StoryError, SubmitError,
-    Submitted, Task, Tasks, View, Views, Watch,
+    GovernError, Grants, Invitation, InviteError, Members, News, Outcome, Space, StoryError,
+    SubmitError, Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 
@@ -60,7 +60,7 @@ pub use driftline_core::document::{ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};
 pub use driftline_core::presence::PresenceError;
 pub use driftline_core::record;
-pub use driftline_core::record::{Field, Policies, Policy, Record};
+pub use driftline_core::record::{Bucket, Field, Policies, Policy, Record};
 pub use driftline_core::roster::{
     Former, Leave, Member, ParseRankError, ParseRoleError, ParseTicketError, Rank, Role, Ticket,
     Turn,

@@ -9,6 +9,7 @@ mod fold;
 mod history;
 mod members;
 mod quote;
+mod scope;
 mod ticket;
 
 use bincode::{Decode, Encode};
@@ -26,6 +27,7 @@ pub use history::{Leave, Turn};
 pub use members::{Reach, Roster};
 pub use quote::Quote;
 pub(crate) use quote::{is_of_good_size, is_quotable};
+pub use scope::Scope;
 pub use ticket::{Certificate, Invitation, JoinRequest, ParseTicketError, Ticket};
 
 const PURPOSE: &str = "driftline genesis 1";

@@ -28,6 +28,8 @@ impl EntryKind {
     pub const DECISION: Self = Self(6);
     /// A [`TaskId`](crate::command::TaskId): what was to happen outside is done.
     pub const DONE: Self = Self(7);
+    /// Nothing: it begins a bucket's ledger, so that whoever may read the bucket hears what it is called.
+    pub const BEGUN: Self = Self(9);
 }
 
 /// One entry, borrowed from the bytes of its segment.
