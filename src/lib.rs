@@ -48,8 +48,8 @@ pub use engine::EngineGone;
 pub use presence::{Other, Others, Presence, ShowError};
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
-    GovernError, GuestError, GuestNews, Invitation, InviteError, Members, News, Outcome, Space,
-    StoryError, SubmitError, Submitted, Task, Tasks, View, Views, Watch,
+    GovernError, Grants, GuestError, GuestNews, Invitation, InviteError, Members, News, Outcome,
+    Space, StoryError, SubmitError, Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 
@@ -66,7 +66,7 @@ pub use driftline_core::document::{Admission, ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};
 pub use driftline_core::presence::PresenceError;
 pub use driftline_core::record;
-pub use driftline_core::record::{Field, Policies, Policy, Record};
+pub use driftline_core::record::{Bucket, Field, Policies, Policy, Record};
 pub use driftline_core::roster::{
     BadPass, Former, Leave, Member, ParsePassError, ParseRankError, ParseRoleError,
     ParseTicketError, Pass, PassTerms, Rank, Role, Ticket, Turn,

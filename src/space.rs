@@ -1,6 +1,7 @@
 //! A space, as an app holds it.
 
 mod answers;
+mod buckets;
 mod commands;
 mod guests;
 mod story;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use driftline_core::clock::WallTime;
 use driftline_core::document::{BadName, Label};
 use driftline_core::id::{DeviceId, SpaceId};
+use driftline_core::record::{BadBucket, Bucket};
 use driftline_core::roster::{Former, Member, Rank, Role, Roster, Ticket};
 use driftline_core::space::{NotPermitted, SpaceStatus};
 use thiserror::Error;
@@ -24,6 +26,7 @@ use crate::engine::{Deed, EngineGone, Handle, LoadError, Request};
 use crate::presence::Presence;
 
 pub use answers::{AllAnswers, Answer, AnswerError, Answers, Outcome};
+pub use buckets::Grants;
 pub use commands::{SubmitError, Submitted};
 pub use guests::{GuestError, GuestNews};
 pub use story::StoryError;
@@ -84,6 +87,21 @@ pub enum GovernError {
     NameTaken {
         /// What both are called.
         name: String,
+    },
+    /// No bucket can be called that.
+    #[error(transparent)]
+    Bucket {
+        /// What is wrong with it.
+        #[from]
+        source: BadBucket,
+    },
+    /// The member was not granted the bucket.
+    #[error("{} was not granted “{bucket}”: anchors and admins read all buckets by their role", member.short())]
+    NotGranted {
+        /// The bucket.
+        bucket: Bucket,
+        /// The member.
+        member: DeviceId,
     },
     /// Only admins may, and only members can be given a role or removed.
     #[error(transparent)]

@@ -15,6 +15,7 @@ mod footprint;
 mod index;
 mod judge;
 mod ledger;
+mod parts;
 mod preview;
 mod registry;
 mod story;
@@ -30,7 +31,7 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::record::Value;
+use crate::record::{Bucket, Value};
 
 pub use driftline_derive::Command;
 
@@ -105,6 +106,12 @@ pub trait Command: Serialize + DeserializeOwned + 'static {
 
 /// What a command does.
 pub trait Handler: Command {
+    /// The bucket in which it travels: whoever reads that sees what is asked for before it is decided, and its author has
+    /// to be one of them. What it does may concern other buckets too.
+    fn bucket(&self) -> Bucket {
+        Bucket::default()
+    }
+
     /// Runs upon the records as they stand. It must be a pure function of them and of the command: it is run on the
     /// author's device and on others, more than once, and on the anchor for good.
     ///

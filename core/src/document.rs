@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::codec;
 use crate::id::{DocumentId, Hash, SpaceId};
+use crate::record::Bucket;
 
 pub use gate::{Gate, Passed};
 pub use merge::{Merged, merged, stretches};
@@ -23,6 +24,9 @@ pub use open::{Admission, ApplyError, Folded, OpenDocument};
 
 /// The longest name of a document, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
+
+/// What the label of a ledger begins with, before the bucket's name. No app's document has it.
+const LEDGER: char = '\0';
 
 /// What a document is called in its space.
 ///
@@ -57,9 +61,14 @@ impl Label {
         Self { name: String::new(), lineage: 0 }
     }
 
-    /// The space's commands and decisions: another document without a name.
-    pub(crate) fn ledger() -> Self {
-        Self { name: String::new(), lineage: 1 }
+    /// The commands on a bucket and what was decided upon it: a document that no app can ask for, either.
+    pub(crate) fn ledger(bucket: &Bucket) -> Self {
+        Self { name: format!("{LEDGER}{}", bucket.name()), lineage: 0 }
+    }
+
+    /// The bucket whose ledger this labels, if it labels one.
+    pub(crate) fn bucket(&self) -> Option<Bucket> {
+        Some(self.name.strip_prefix(LEDGER)?.into())
     }
 
     /// Whether this labels the roster.
@@ -67,15 +76,23 @@ impl Label {
         *self == Self::roster()
     }
 
-    /// Whether this labels the roster or the ledger.
+    /// Whether this labels a ledger.
+    pub fn is_ledger(&self) -> bool {
+        self.name.starts_with(LEDGER)
+    }
+
+    /// Whether this labels the roster or a ledger.
     pub(crate) fn is_reserved(&self) -> bool {
-        self.is_roster() || *self == Self::ledger()
+        self.is_roster() || self.is_ledger()
     }
 
     /// Whether a label from a peer is one that [`new`](Self::new) would have made.
     pub(crate) fn is_sound(&self) -> bool {
+        if let Some(bucket) = self.bucket() {
+            return self.lineage == 0 && bucket.is_sound();
+        }
         let printable = !self.name.chars().any(char::is_control);
-        self.is_reserved() || (1..=MAX_NAME_BYTES).contains(&self.name.len()) && printable
+        self.is_roster() || (1..=MAX_NAME_BYTES).contains(&self.name.len()) && printable
     }
 
     /// A document of the same name that comes after this one was deleted, and is never merged with it.

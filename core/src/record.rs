@@ -4,7 +4,9 @@
 //! Here is what the anchor, and every device beforehand, works with: values, the [`Table`] that they stand in, and how a
 //! conflict is [resolved](policy::resolve). What changes them are [commands](crate::command).
 
+mod bucket;
 mod cell;
+mod homes;
 mod place;
 pub mod policy;
 mod table;
@@ -15,7 +17,9 @@ use serde::de::DeserializeOwned;
 
 pub use driftline_derive::Record;
 
+pub use bucket::{BadBucket, Bucket, Home};
 pub use cell::{Cell, Claim, Rivals, Stamp};
+pub use homes::Homes;
 pub use place::{Key, Place, RowId};
 pub use policy::{Change, Contest, Policies, Policy, Resolution, Write};
 pub use table::{Row, Table};
@@ -54,8 +58,16 @@ pub trait Record: Serialize + DeserializeOwned {
     /// What tells one record of the collection from another.
     type Key: Into<Key> + Clone;
 
+    /// Which bucket a record is in, where not all are in the common one.
+    const BUCKET: Option<fn(&Self) -> Bucket> = None;
+
     /// The record's key.
     fn key(&self) -> Self::Key;
+
+    /// The bucket that the record is in: whoever may read that reads the record.
+    fn bucket(&self) -> Bucket {
+        Self::BUCKET.map(|bucket_of| bucket_of(self)).unwrap_or_default()
+    }
 
     /// What becomes of conflicting writes.
     fn policies() -> Policies {

@@ -10,6 +10,7 @@ mod history;
 mod members;
 mod pass;
 mod quote;
+mod scope;
 mod ticket;
 
 use bincode::{Decode, Encode};
@@ -28,6 +29,7 @@ pub use members::{Reach, Roster};
 pub use pass::{BadPass, ParsePassError, Pass, PassTerms};
 pub use quote::Quote;
 pub(crate) use quote::{is_of_good_size, is_quotable};
+pub use scope::Scope;
 pub use ticket::{Certificate, Invitation, JoinRequest, ParseTicketError, Ticket};
 
 const PURPOSE: &str = "driftline genesis 1";

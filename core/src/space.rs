@@ -29,6 +29,7 @@ mod message;
 mod offer;
 mod presence;
 mod refolding;
+mod scope;
 mod session;
 mod status;
 
@@ -43,6 +44,7 @@ use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use crate::identity::DeviceKey;
 use crate::log::{ChainHead, Frontier, Guest, Segment};
+use crate::record::Bucket;
 use crate::roster::{Genesis, JoinRequest, Role, Roster};
 
 use allowance::Allowance;
@@ -97,8 +99,11 @@ pub struct Space {
     roster: Roster,
     roster_document: DocumentId,
     ledger: Ledger,
+    /// The common bucket's.
     ledger_document: DocumentId,
-    /// What of the ledger's chains was folded; and what waits to be, while the log is read again.
+    /// Whether this device may read less than before.
+    rescope: bool,
+    /// What of the ledgers' chains was folded; and what waits to be, while the log is read again.
     counted: BTreeMap<ChainId, Counted>,
     refold: Option<Refold>,
     /// Whether there were more commands than are decided in one step.
@@ -145,8 +150,8 @@ pub struct Stored {
     pub documents: Vec<StoredDocument>,
     /// The log of [`roster_document`], each chain from its start and in its order.
     pub roster: Vec<Segment>,
-    /// The log of [`ledger_document`], in the same way.
-    pub ledger: Vec<Segment>,
+    /// The logs of buckets' ledgers, in the same way.
+    pub ledgers: Vec<(DocumentId, Vec<Segment>)>,
     /// How far each peer's feed was followed.
     pub seen: Vec<(DeviceId, Position)>,
     /// How far each peer had saved this device's feed.
@@ -169,9 +174,9 @@ pub fn roster_document(space: &SpaceId) -> DocumentId {
     Label::roster().document(space)
 }
 
-/// The document whose log holds a space's commands, and what was decided upon them.
-pub fn ledger_document(space: &SpaceId) -> DocumentId {
-    Label::ledger().document(space)
+/// The document whose log holds the commands on a bucket, and what was decided upon it.
+pub fn ledger_document(space: &SpaceId, bucket: &Bucket) -> DocumentId {
+    Label::ledger(bucket).document(space)
 }
 
 /// What a step of the machine works with.
@@ -226,9 +231,11 @@ impl Space {
             space.journal.restore(log.changed);
             space.index.insert(document, log);
         }
-        let ledger = stored.ledger.iter();
-        let ledger = ledger.filter_map(|segment| Some((*authors.get(&segment.chain)?, segment)));
-        space.load_ledger(&ledger.collect::<Vec<_>>());
+        let of = |(document, log): (DocumentId, Vec<Segment>)| {
+            log.into_iter().map(move |segment| (document, Arc::new(segment)))
+        };
+        space.load_ledger(&stored.ledgers.into_iter().flat_map(of).collect::<Vec<_>>());
+        space.rescope = true;
         space.holdings = Holdings::of(&space.index, space.roster_document);
         space.suspect = space.index.keys().copied().collect();
         space.seen = stored.seen.into_iter().collect();
@@ -256,8 +263,8 @@ impl Space {
             }
             Event::Written { upto } => self.written(upto, context),
             Event::Saved { upto } => self.saved(upto, context),
-            Event::Read { peer, segments, .. } if peer == self.me => {
-                self.refold(&segments, context);
+            Event::Read { peer, document, segments, .. } if peer == self.me => {
+                self.refold(document, segments, context);
             }
             Event::Read { peer, document, segments, more } => {
                 self.read(peer, document, segments, more, context);
@@ -280,6 +287,7 @@ impl Space {
         self.settle_lost();
         self.settle_forks(context);
         self.settle_claims();
+        self.settle_scope(context);
         self.decide_ready(context);
         self.settle_ledger(context);
         self.journal.write(context.effects);
@@ -364,8 +372,9 @@ impl Space {
             tag: tag(&id, &me),
             roster,
             roster_document: roster_document(&id),
-            ledger: Ledger::new(Arc::default(), me),
-            ledger_document: ledger_document(&id),
+            ledger: Ledger::new(Arc::default(), me, id),
+            ledger_document: ledger_document(&id, &Bucket::default()),
+            rescope: false,
             counted: BTreeMap::new(),
             refold: None,
             undecided: false,

@@ -5,52 +5,79 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use driftline_core::codec;
 use driftline_core::command::{Call, CommandId, Decision, Ledger, News, Revision};
-use driftline_core::id::DeviceId;
+use driftline_core::id::{DeviceId, DocumentId, SpaceId};
 use driftline_core::log::{EntryKind, Frontier, Segment};
-use driftline_core::roster::Reach;
+use driftline_core::record::Bucket;
+use driftline_core::roster::{Reach, Role};
 use driftline_core::space::{Space, ledger_document};
 
 use crate::network::Who;
-use crate::oracle::{Oracle, Order};
+use crate::oracle::{Oracle, Order, State};
 use crate::orders::{described, word};
+use crate::seats::{HALLS, hall};
 use crate::world::World;
 
-/// What stands in the log of a ledger.
+/// What stands in the logs of ledgers.
 #[derive(Default)]
 struct Protocol {
     calls: BTreeMap<CommandId, (DeviceId, Call)>,
     cancelled: BTreeSet<CommandId>,
-    /// Decisions that count, by their order.
-    decisions: BTreeMap<u64, Vec<Decision>>,
+    /// The parts of decisions that count, by their order, each with the bucket in whose ledger it stands.
+    decisions: BTreeMap<u64, Vec<(Bucket, Decision)>>,
 }
 
 impl World {
-    /// Whether all that counts is decided everywhere, where somebody decides; where nobody does, whether everybody is
-    /// shown the same.
+    /// Whether all that counts is decided everywhere, where somebody decides; where nobody does, whether everybody who may
+    /// read the same is shown the same.
     pub(crate) fn has_decided(&self) -> Result<(), String> {
-        let mut first: Option<(Who, u64, String)> = None;
+        let mut first: BTreeMap<Vec<bool>, (Who, Vec<u64>, String)> = BTreeMap::new();
         for (who, space) in self.members() {
             let ledger = space.ledger();
             if ledger.is_faulty() {
                 return Err(format!("device {who} confirms nothing any more"));
             }
-            let waits = ledger.outbox().count();
+            let waits = ledger.outbox().filter(|entry| !entry.stuck).count();
             if waits > 0 && self.decides_here(space) {
                 return Err(format!("on device {who} {waits} commands wait"));
             }
+            let scope = self.rooms().iter().map(|room| self.enters(space, who, room)).collect();
+            let decided: Vec<_> = self.rooms().iter().map(|room| ledger.decided_in(room)).collect();
             let shown = described(ledger.preview());
-            match &first {
-                None => first = Some((who, ledger.decided(), shown)),
-                Some((other, decided, text)) if (*decided, text) != (ledger.decided(), &shown) => {
-                    return Err(format!(
-                        "device {who} shows after {} decisions:\n{shown}and device {other} after {decided}:\n{text}",
-                        ledger.decided(),
-                    ));
-                }
-                Some(_) => {}
+            let (other, before, text) =
+                first.entry(scope).or_insert_with(|| (who, decided.clone(), shown.clone()));
+            if (&*before, &*text) != (&decided, &shown) {
+                return Err(format!(
+                    "device {who} shows after {decided:?} decisions:\n{shown}and device {other} after {before:?}:\n{text}"
+                ));
             }
         }
         Ok(())
+    }
+
+    /// Whether somebody may read a bucket, as a device knows: by the rule, and not by what the device makes of it.
+    pub(crate) fn enters(&self, space: &Space, who: Who, bucket: &Bucket) -> bool {
+        let device = self.devices[who].id();
+        let ledger = ledger_document(&space.id(), bucket);
+        let granted = |(of, readers): (&DocumentId, &BTreeSet<DeviceId>)| {
+            *of == ledger && readers.contains(&device)
+        };
+        space.roster().member(&device).is_some_and(|member| {
+            bucket.is_common()
+                || bucket.owner() == Some(device)
+                || matches!(member.role, Role::Admin | Role::Anchor)
+                || space.roster().grants().any(granted)
+        })
+    }
+
+    /// The buckets that records can be in.
+    pub(crate) fn rooms(&self) -> Vec<Bucket> {
+        [Bucket::default()].into_iter().chain((1..=HALLS).map(hall)).collect()
+    }
+
+    /// All buckets in which anything can be said.
+    pub(crate) fn buckets(&self) -> Vec<Bucket> {
+        let own = self.devices.iter().map(|device| Bucket::of(&device.id()));
+        self.rooms().into_iter().chain(own).collect()
     }
 
     /// Whether whoever decides, as a device knows, runs.
@@ -63,14 +90,18 @@ impl World {
     /// Holds what was decided against the plain rules, and what people heard and were shown against that.
     pub(crate) fn check_commands(&mut self) {
         let mut wrongs = Vec::new();
-        let states = match self.members().next() {
-            Some((who, _)) => self.replay(&self.protocol(who), &mut wrongs),
-            None => return,
+        let reads_all = |(who, space): &(Who, &Space)| {
+            self.rooms().iter().all(|room| self.enters(space, *who, room))
         };
+        let Some((first, space)) = self.members().find(reads_all) else { return };
+        let states = self.replay(space.id(), &self.protocol(first), &mut wrongs);
+        let last = states.last().cloned().unwrap_or_default();
         for (who, space) in self.members() {
             let protocol = self.protocol(who);
             let ledger = space.ledger();
-            if states.last().is_some_and(|state| *state != described(ledger.confirmed())) {
+            let readable = last.iter().filter(|(room, _)| self.enters(space, who, room));
+            let readable: String = readable.map(|(_, line)| &**line).collect();
+            if readable != described(ledger.confirmed()) {
                 wrongs.push(format!("device {who} confirms what the rules don't come to"));
             }
             if self.decides_here(space)
@@ -79,27 +110,55 @@ impl World {
                 wrongs.push(format!("device {who} shows more than is decided"));
             }
             wrongs.extend(unheard(who, &self.devices[who].id(), ledger, &protocol));
+            wrongs.extend(self.hoarded(who, space));
         }
         for ((decided, shown), who) in &self.orders.shown {
-            let state = usize::try_from(*decided).ok().and_then(|decided| states.get(decided));
-            if !self.handed_over && state.is_none_or(|state| state != shown) {
+            let then = self.shown_then(&states, decided);
+            if !self.handed_over && !self.rescoped.contains(who) && then.as_ref() != Some(shown) {
                 wrongs.push(format!(
-                    "device {who} showed after {decided} decisions:\n{shown}and it should have been {state:?}"
+                    "device {who} showed after {decided:?} decisions:\n{shown}and it should have been {then:?}"
                 ));
             }
         }
         wrongs.into_iter().for_each(|wrong| self.wrong(wrong));
     }
 
+    /// What somebody shows who has the decisions of each room up to such a place among all; nothing if there was none.
+    fn shown_then(&self, states: &[State], decided: &[u64]) -> Option<String> {
+        let mut lines = Vec::new();
+        for (room, order) in self.rooms().iter().zip(decided) {
+            let state = states.get(usize::try_from(*order).ok()?)?;
+            lines.extend(state.iter().filter(|(home, _)| home == room).map(|(_, line)| line));
+        }
+        lines.sort();
+        Some(lines.into_iter().map(|line| &**line).collect())
+    }
+
+    /// What a device still holds on its disk that it may not read: what others said in a hall, or decided.
+    fn hoarded(&self, who: Who, space: &Space) -> Option<String> {
+        let process = self.devices[who].process.as_ref()?;
+        let (me, all) = (self.devices[who].id(), Frontier::default());
+        self.buckets().iter().filter(|room| !self.enters(space, who, room)).find_map(|room| {
+            let ledger = ledger_document(&space.id(), room);
+            let held = process.store.segments(&ledger, &all, usize::MAX).ok()?.segments;
+            let heads = held.iter().filter_map(Segment::head);
+            let foreign = heads.filter(|head| head.device != me).count();
+            (foreign > 0).then(|| format!("device {who} still holds {foreign} chains of {room}"))
+        })
+    }
+
     /// Plays what was decided by the plain rules; gives the records after each decision.
-    fn replay(&self, protocol: &Protocol, wrongs: &mut Vec<String>) -> Vec<String> {
-        let mut oracle = Oracle::default();
-        let mut states = vec![oracle.described()];
+    fn replay(&self, space: SpaceId, protocol: &Protocol, wrongs: &mut Vec<String>) -> Vec<State> {
+        let mut oracle = Oracle::new(space);
+        let mut states = vec![oracle.state()];
         let mut decided = BTreeSet::new();
-        for (place, (order, decisions)) in (1..).zip(&protocol.decisions) {
-            let [decision] = &decisions[..] else {
-                wrongs.push(format!("{} decisions have the place {order}", decisions.len()));
-                continue;
+        for (place, (order, parts)) in (1..).zip(&protocol.decisions) {
+            let decision = match one_decision(parts) {
+                Ok(decision) => decision,
+                Err(wrong) => {
+                    wrongs.push(format!("decision {order}: {wrong}"));
+                    continue;
+                }
             };
             let Some((author, call)) = protocol.calls.get(&decision.command) else {
                 wrongs.push(format!("decision {order} is about nothing"));
@@ -108,9 +167,9 @@ impl World {
             if place != *order || *author != decision.author || !decided.insert(decision.command) {
                 wrongs.push(format!("decision {order} is out of place, or the second of its kind"));
             }
-            let given = word(&decision.verdict);
+            let given = decision.verdict.as_ref().map_or("nothing", word);
             let cancelled = protocol.cancelled.contains(&decision.command);
-            let (verdict, news) = match given {
+            let (verdict, mut news) = match given {
                 "cancelled" if cancelled => {
                     oracle.pass_over();
                     (given, Vec::new())
@@ -120,13 +179,16 @@ impl World {
                     oracle.play(&Order { command: decision.command, author, rank, call })
                 }
             };
-            let told = decision.news.iter().map(|(by, news)| (by.command, revised(news)));
-            if (given, told.collect::<Vec<_>>()) != (verdict, news.clone()) {
+            let told = parts.iter().flat_map(|(_, part)| &part.news);
+            let mut told: Vec<_> = told.map(|(by, news)| (by.command, revised(news))).collect();
+            told.sort();
+            news.sort();
+            if (given, &told) != (verdict, &news) {
                 wrongs.push(format!(
                     "decision {order} says {given} to {call:?}, and the rules {verdict} {news:?}"
                 ));
             }
-            states.push(oracle.described());
+            states.push(oracle.state());
         }
         states
     }
@@ -149,20 +211,23 @@ impl World {
         let (Some(process), Some(space)) = (&device.process, device.space()) else {
             return protocol;
         };
-        let (document, all) = (ledger_document(&space.id()), Frontier::default());
-        let reading = process.store.segments(&document, &all, usize::MAX);
-        let segments = reading.map(|reading| reading.segments).unwrap_or_default();
-        let heads = segments.iter().filter_map(Segment::head);
-        let authors: BTreeMap<_, _> = heads.map(|head| (head.id(), head.device)).collect();
-        for segment in &segments {
-            let author = authors[&segment.chain];
-            let reach = space.roster().reach(&author, &segment.chain);
-            for (number, (entry, _)) in
-                (segment.first()..).zip(segment.entries().map_while(Result::ok))
-            {
-                let command = CommandId { chain: segment.chain, number };
-                let rights = (reach, space.decider());
-                protocol.note((command, author), entry.kind, entry.payload, rights);
+        for bucket in self.buckets() {
+            let (document, all) = (ledger_document(&space.id(), &bucket), Frontier::default());
+            let reading = process.store.segments(&document, &all, usize::MAX);
+            let segments = reading.map(|reading| reading.segments).unwrap_or_default();
+            let heads = segments.iter().filter_map(Segment::head);
+            let authors: BTreeMap<_, _> = heads.map(|head| (head.id(), head.device)).collect();
+            for segment in &segments {
+                let author = authors[&segment.chain];
+                let reach = space.roster().reach(&author, &segment.chain);
+                for (number, (entry, _)) in
+                    (segment.first()..).zip(segment.entries().map_while(Result::ok))
+                {
+                    let command = CommandId { chain: segment.chain, number };
+                    let rights = (reach, space.decider());
+                    let entry = (entry.kind, entry.payload);
+                    protocol.note(&bucket, (command, author), entry, rights);
+                }
             }
         }
         protocol
@@ -177,9 +242,9 @@ impl World {
 impl Protocol {
     fn note(
         &mut self,
+        bucket: &Bucket,
         (command, author): (CommandId, DeviceId),
-        kind: EntryKind,
-        payload: &[u8],
+        (kind, payload): (EntryKind, &[u8]),
         (reach, decider): (Reach, Option<DeviceId>),
     ) {
         // What somebody decided counts while they decide, and afterwards as far as was said when they handed over.
@@ -198,7 +263,8 @@ impl Protocol {
             }
             EntryKind::DECISION if counts => {
                 if let Ok(decision) = codec::decode::<Decision>(payload) {
-                    self.decisions.entry(decision.order).or_default().push(decision);
+                    let parts = self.decisions.entry(decision.order).or_default();
+                    parts.push((bucket.clone(), decision));
                 }
             }
             _ => {}
@@ -206,18 +272,46 @@ impl Protocol {
     }
 }
 
-/// What somebody's app should have heard, and did not; or heard, and should not have.
+/// The part of a decision that tells its verdict, if the parts are of one decision, each in another ledger.
+fn one_decision(parts: &[(Bucket, Decision)]) -> Result<&Decision, String> {
+    let telling = parts.iter().map(|(_, part)| part).filter(|part| part.verdict.is_some());
+    let telling: Vec<_> = telling.collect();
+    let Some(first) = telling.first() else { return Err("nobody hears of it".to_owned()) };
+    let same = |part: &Decision| (part.command, part.author, part.at);
+    let ledgers: BTreeSet<_> = parts.iter().map(|(bucket, _)| bucket).collect();
+    let words: BTreeSet<_> =
+        telling.iter().filter_map(|part| part.verdict.as_ref()).map(word).collect();
+    let one = parts
+        .iter()
+        .all(|(_, part)| same(part) == same(first) && part.others.len() + 1 == parts.len());
+    match one && ledgers.len() == parts.len() && words.len() == 1 {
+        true => Ok(first),
+        false => Err(format!("{} parts, in {ledgers:?}, say {words:?}", parts.len())),
+    }
+}
+
+/// What somebody's app should have heard, and did not; or heard, and should not have. What different ledgers say comes in
+/// any order, but for each command the verdict first.
 fn unheard(who: Who, me: &DeviceId, ledger: &Ledger, protocol: &Protocol) -> Option<String> {
     let mut expected = Vec::new();
-    for decision in protocol.decisions.values().flatten() {
-        let verdict = (decision.author, decision.command, word(&decision.verdict));
-        let news = decision.news.iter().map(|(by, news)| (by.author, by.command, revised(news)));
-        let own = [verdict].into_iter().chain(news).filter(|(author, ..)| author == me);
+    let parts = protocol.decisions.values().flatten();
+    for (_, part) in parts.filter(|(to, _)| to.is_common() || to.owner() == Some(*me)) {
+        let verdict = part.verdict.iter().map(|it| (part.author, part.command, word(it)));
+        let news = part.news.iter().map(|(by, news)| (by.author, by.command, revised(news)));
+        let own = verdict.chain(news).filter(|(author, ..)| author == me);
         expected.extend(own.map(|(_, command, what)| (command, what)));
     }
-    let heard: Vec<_> =
-        ledger.answers().iter().map(|answer| (answer.command, heard_as(&answer.news))).collect();
-    (heard != expected)
+    let answers = ledger.answers().iter();
+    let mut heard: Vec<_> =
+        answers.map(|answer| (answer.command, heard_as(&answer.news))).collect();
+    let mut commands = BTreeSet::new();
+    let early = ledger
+        .answers()
+        .iter()
+        .find(|answer| commands.insert(answer.command) && matches!(answer.news, News::Revision(_)));
+    heard.sort();
+    expected.sort();
+    (heard != expected || early.is_some())
         .then(|| format!("device {who} heard {heard:?}, and should have heard {expected:?}"))
 }
 

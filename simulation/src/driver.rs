@@ -180,6 +180,7 @@ impl World {
 
     /// Sends a frame to a device, if there is a connection.
     pub fn say(&mut self, who: Who, other: Who, frame: Bytes) {
+        self.check_scope(who, other, &frame);
         let pair = Pair::of(who, other);
         let sent = self.network.send(pair, who, frame.len(), self.now, &mut self.dice);
         let Some((connection, mut fate)) = sent else { return };

@@ -20,8 +20,8 @@ use crate::seats::{Column, Set};
 
 const OPEN: u32 = 0;
 pub(crate) const CHANGED: u32 = 1;
-const WANT: u32 = 2;
-const SEGMENTS: u32 = 3;
+pub(crate) const WANT: u32 = 2;
+pub(crate) const SEGMENTS: u32 = 3;
 const POSITION: u32 = 4;
 const SAVED: u32 = 5;
 const INTRODUCE: u32 = 7;
@@ -64,27 +64,27 @@ pub fn roster_segments(
     document: DocumentId,
     entries: &[Segment],
 ) -> Bytes {
-    nameless(space, me, (document, 0), entries)
+    nameless(space, me, (document, ""), entries)
 }
 
-/// Entries of the ledger, sent as those of any document.
+/// Entries of the common ledger, sent as those of any document.
 pub fn ledger_segments(
     space: &SpaceId,
     me: &DeviceId,
     document: DocumentId,
     entries: &[Segment],
 ) -> Bytes {
-    nameless(space, me, (document, 1), entries)
+    nameless(space, me, (document, "\0"), entries)
 }
 
-/// No app can name the roster or the ledger, but a frame can: they are the documents without a name.
+/// No app can name the roster or a ledger, but a frame can.
 fn nameless(
     space: &SpaceId,
     me: &DeviceId,
-    (document, lineage): (DocumentId, u32),
+    (document, name): (DocumentId, &str),
     entries: &[Segment],
 ) -> Bytes {
-    let label = Some((String::new(), lineage));
+    let label = Some((name.to_owned(), 0_u32));
     let stretch: Option<(u64, u64)> = None;
     frame(space, me, |bytes| {
         codec::encode_onto(&(SEGMENTS, document, label, entries.to_vec(), stretch), bytes)
@@ -93,20 +93,29 @@ fn nameless(
 
 /// "This command is accepted": the seat number 1 is gone.
 pub fn decision(order: u64, command: CommandId, author: DeviceId) -> Vec<u8> {
-    let (previous, at) = (Hash([0; 32]), WallTime(0));
-    let verdict = Verdict::Accepted { output: Value::Null };
-    let writes = vec![(RowId::new("seats", 1).field("price"), None)];
-    let (news, effects) = (Vec::new(), Vec::new());
-    let decision =
-        Decision { order, previous, command, author, at, verdict, writes, news, effects };
-    codec::encode(&decision)
+    codec::encode(&Decision {
+        order,
+        place: order,
+        previous: Hash([0; 32]),
+        others: Vec::new(),
+        command,
+        author,
+        at: WallTime(0),
+        verdict: Some(Verdict::Accepted { output: Value::Null }),
+        writes: vec![(RowId::new("seats", 1).field("price"), None)],
+        departed: Vec::new(),
+        arrived: Vec::new(),
+        news: Vec::new(),
+        effects: Vec::new(),
+    })
 }
 
 /// "Seat 1 costs nothing", by somebody who claims to have seen that much.
 pub fn call(clock: u64, seen: Seen) -> Vec<u8> {
     let fields = Value::of(&Set { seat: 1, column: Column::Price, to: 0 });
     let fields = fields.expect("there are no fractions in it");
-    codec::encode(&Call { name: Set::NAME.to_owned(), version: Set::VERSION, fields, seen, clock })
+    let (name, version) = (Set::NAME.to_owned(), Set::VERSION);
+    codec::encode(&Call { name, version, fields, seen, after: None, clock })
 }
 
 /// "This is the roster's log, which lets me in."

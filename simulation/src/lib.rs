@@ -25,6 +25,7 @@ pub mod presence;
 pub mod random;
 pub mod scenario;
 pub mod seats;
+mod secrets;
 pub mod story;
 pub mod trace;
 pub mod villain;

@@ -59,7 +59,7 @@ fn play_one(seed: u64, options: &Options) -> bool {
         "seed {seed}: {} devices, {} edits, {} decisions, {} frames ({} lost), {} s, trace {}",
         world.devices.len(),
         world.ledger.edits.len(),
-        world.orders.shown.keys().map(|(decided, _)| *decided).max().unwrap_or_default(),
+        world.orders.shown.keys().flat_map(|(decided, _)| decided).max().unwrap_or(&0),
         world.trace.frames,
         world.trace.lost,
         world.now / (1_000 * MILLISECOND),

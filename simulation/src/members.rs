@@ -1,6 +1,7 @@
 //! What people do to the roster.
 
 use driftline_core::id::DeviceId;
+use driftline_core::record::Bucket;
 use driftline_core::roster::{Role, Ticket};
 use driftline_core::space::{Effect, Space};
 
@@ -18,6 +19,7 @@ impl World {
         });
         self.handed_over |= done && self.is_anchor(whom);
         if done {
+            self.rescoped.insert(whom);
             self.trace.note(self.now, who, Kind::App, format_args!("removes device {whom}"));
         }
         done
@@ -26,6 +28,7 @@ impl World {
     /// Somebody gives somebody another role; says whether that was permitted.
     pub fn appoint(&mut self, who: Who, whom: Who, role: Role) -> bool {
         let done = self.appoint_device(who, self.devices[whom].id(), role);
+        self.rescoped.extend(done.then_some(whom));
         self.handed_over |= done && self.is_anchor(whom);
         done
     }
@@ -39,6 +42,32 @@ impl World {
         if done {
             let note = format_args!("makes {} a {}", device.short(), role.name());
             self.trace.note(self.now, who, Kind::App, note);
+        }
+        done
+    }
+
+    /// Somebody lets somebody into a hall; says whether that was permitted.
+    pub fn grant(&mut self, who: Who, whom: Who, bucket: &Bucket) -> bool {
+        let device = self.devices[whom].id();
+        let done = self.govern(who, |space, now, dice, effects| {
+            space.grant(bucket, device, now, dice.rng(), effects).is_ok()
+        });
+        if done {
+            self.rescoped.insert(whom);
+            self.trace.note(self.now, who, Kind::App, format_args!("grants {bucket} to {whom}"));
+        }
+        done
+    }
+
+    /// Somebody takes that back; says whether that was permitted.
+    pub fn revoke(&mut self, who: Who, whom: Who, bucket: &Bucket) -> bool {
+        let device = self.devices[whom].id();
+        let done = self.govern(who, |space, now, dice, effects| {
+            space.revoke(bucket, device, now, dice.rng(), effects).is_ok()
+        });
+        if done {
+            self.rescoped.insert(whom);
+            self.trace.note(self.now, who, Kind::App, format_args!("takes {bucket} from {whom}"));
         }
         done
     }

@@ -2,23 +2,31 @@
 //! anchor decides to be held against.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use driftline_core::command::{Call, CommandId, Seen};
-use driftline_core::id::DeviceId;
+use driftline_core::id::{DeviceId, SpaceId};
+use driftline_core::record::Bucket;
+use driftline_core::space::ledger_document;
 use serde::de::DeserializeOwned;
 
-use crate::seats::{Book, Build, Clear, Column, Greet, Raise, Set, Settle, Visit};
+use crate::seats::{
+    Book, Build, Clear, Column, Greet, HALLS, Raise, Set, Settle, Visit, Whisper, hall,
+};
 
 /// What the author of a command hears, in a word, and those of earlier ones, by their commands.
 pub(crate) type Heard = (&'static str, Vec<(CommandId, &'static str)>);
 
 /// All seats by the plain rules.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Oracle {
+    space: SpaceId,
     seats: BTreeMap<u32, Seat>,
     order: u64,
 }
+
+/// All seats with what they hold, one a line, each with its hall.
+pub(crate) type State = Vec<(Bucket, String)>;
 
 /// A command that is decided.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +40,8 @@ pub(crate) struct Order<'a> {
 
 #[derive(Debug, Default)]
 struct Seat {
+    /// Where it is, or was before it was taken away.
+    home: Bucket,
     /// Whether it is there, and who said so.
     there: Option<(bool, Written)>,
     fields: BTreeMap<&'static str, Slot>,
@@ -91,8 +101,18 @@ enum Fate {
 }
 
 impl Oracle {
+    pub(crate) fn new(space: SpaceId) -> Self {
+        Self { space, seats: BTreeMap::new(), order: 0 }
+    }
+
     /// Decides upon the next command.
     pub(crate) fn play(&mut self, order: &Order<'_>) -> Heard {
+        let heard = self.decide(order);
+        self.seats.values_mut().for_each(|seat| seat.settle_in(self.order));
+        heard
+    }
+
+    fn decide(&mut self, order: &Order<'_>) -> Heard {
         self.order += 1;
         let height = match order.rank {
             Some("till") => 0,
@@ -101,10 +121,14 @@ impl Oracle {
         };
         let (by, command) = (order.author, order.command);
         let mine = Written { value: Held::Nothing, by, command, order: self.order, height };
-        let seen = &order.call.seen;
+        let seen = &Eyes { seen: &order.call.seen, space: self.space };
         match order.call.name.as_str() {
             "set" => {
                 let Set { seat, column, to } = read(order.call);
+                self.seat(seat).write(column.name(), How::Set(to), mine, seen)
+            }
+            "whisper" => {
+                let Whisper { set: Set { seat, column, to }, .. } = read(order.call);
                 self.seat(seat).write(column.name(), How::Set(to), mine, seen)
             }
             "raise" => {
@@ -151,14 +175,15 @@ impl Oracle {
         self.order += 1;
     }
 
-    /// All seats with what they hold, one a line, as people are shown them.
-    pub(crate) fn described(&self) -> String {
-        let mut text = String::new();
-        for (number, seat) in self.seats.iter().filter(|(_, seat)| seat.is_there()) {
+    /// All seats with what they hold, as people are shown them.
+    pub(crate) fn state(&self) -> State {
+        let there = self.seats.iter().filter(|(_, seat)| seat.is_there());
+        let lines = there.map(|(number, seat)| {
             let fields = seat.fields.iter().map(|(name, slot)| format!("{name} {slot}"));
-            _ = writeln!(text, "{number}: {}", fields.collect::<Vec<_>>().join(", "));
-        }
-        text
+            let line = format!("{number}: {}\n", fields.collect::<Vec<_>>().join(", "));
+            (seat.home.clone(), line)
+        });
+        lines.collect()
     }
 
     fn seat(&mut self, number: u32) -> &mut Seat {
@@ -167,6 +192,25 @@ impl Oracle {
 }
 
 impl Seat {
+    /// Goes into the hall that it is in now. Whoever is there has seen nothing of it before.
+    fn settle_in(&mut self, order: u64) {
+        let home = match self.fields.get("hall").map(Slot::value) {
+            _ if !self.is_there() => return,
+            Some(Held::Number(number @ 1..=HALLS)) => hall(number),
+            _ => Bucket::default(),
+        };
+        if self.home == home {
+            return;
+        }
+        self.home = home;
+        let slots = self
+            .fields
+            .values_mut()
+            .flat_map(|slot| slot.shown.iter_mut().chain(&mut slot.before).chain(&mut slot.others));
+        let all = slots.chain(self.there.as_mut().map(|(_, by)| by));
+        all.for_each(|written| written.order = order);
+    }
+
     fn is_there(&self) -> bool {
         self.there.as_ref().is_some_and(|(there, _)| *there)
     }
@@ -176,11 +220,13 @@ impl Seat {
         slot.map(Slot::value).unwrap_or_default()
     }
 
-    fn write(&mut self, field: &'static str, how: How, mine: Written, seen: &Seen) -> Heard {
+    fn write(&mut self, field: &'static str, how: How, mine: Written, seen: &Eyes<'_>) -> Heard {
         match &self.there {
             Some((true, _)) => {}
             // Who did not know that it was taken away does not put it back.
-            Some((false, by)) if !saw(&mine, seen, by) && !how.looked() => return heard("yielded"),
+            Some((false, by)) if !saw(&mine, (seen, &self.home), by) && !how.looked() => {
+                return heard("yielded");
+            }
             _ => self.there = Some((true, mine.clone())),
         }
         let value = how.applied(self.value(field));
@@ -190,8 +236,10 @@ impl Seat {
             return heard("accepted");
         };
         let conflict = match how {
-            How::Set(_) => slot.is_unseen(&mine, seen),
-            How::SetKnown(_) | How::Raise => !slot.others.is_empty() && slot.is_unseen(&mine, seen),
+            How::Set(_) => slot.is_unseen(&mine, seen, &self.home),
+            How::SetKnown(_) | How::Raise => {
+                !slot.others.is_empty() && slot.is_unseen(&mine, seen, &self.home)
+            }
             How::Add(_) | How::Include(_) | How::Exclude(_) => false,
         };
         let fate = if conflict { slot.fate(field, &mine) } else { Fate::Stands };
@@ -208,7 +256,7 @@ impl Seat {
         };
         self.fields.insert("visits", slot(Held::Number(0)));
         self.fields.insert("guests", slot(Held::List(Vec::new())));
-        for column in Column::ALL {
+        for column in Column::ALL.into_iter().chain([Column::Hall]) {
             self.fields.insert(column.name(), slot(Held::Nothing));
         }
         self.there = Some((true, mine));
@@ -216,13 +264,13 @@ impl Seat {
     }
 
     /// It goes only if every field goes.
-    fn clear(&mut self, mine: Written, seen: &Seen) -> Heard {
+    fn clear(&mut self, mine: Written, seen: &Eyes<'_>) -> Heard {
         let mut news = Vec::new();
         let (mut yields, mut overruled, mut refused) = (false, false, false);
         if let Some((true, by)) = &self.there {
-            yields = !saw(&mine, seen, by);
+            yields = !saw(&mine, (seen, &self.home), by);
             for (field, slot) in &self.fields {
-                let fate = match slot.is_unseen(&mine, seen) {
+                let fate = match slot.is_unseen(&mine, seen, &self.home) {
                     true => slot.fate(field, &mine),
                     false => Fate::Stands,
                 };
@@ -267,8 +315,8 @@ impl Slot {
         shown.into_iter().chain(self.others.clone()).collect()
     }
 
-    fn is_unseen(&self, mine: &Written, seen: &Seen) -> bool {
-        self.unsettled().iter().any(|written| !saw(mine, seen, written))
+    fn is_unseen(&self, mine: &Written, seen: &Eyes<'_>, home: &Bucket) -> bool {
+        self.unsettled().iter().any(|written| !saw(mine, (seen, home), written))
     }
 
     /// What becomes of something that conflicts.
@@ -381,10 +429,21 @@ impl How {
     }
 }
 
-/// Whether the author of one thing had seen another.
-fn saw(mine: &Written, seen: &Seen, other: &Written) -> bool {
+/// What the author of a command had seen.
+struct Eyes<'a> {
+    seen: &'a Seen,
+    space: SpaceId,
+}
+
+/// Whether the author of one thing had seen another, which is in that bucket.
+fn saw(mine: &Written, (eyes, home): (&Eyes<'_>, &Bucket), other: &Written) -> bool {
+    let Eyes { seen, space } = eyes;
     let pending = seen.pending.get(&other.command.chain).copied().unwrap_or_default();
-    other.by == mine.by || other.order <= seen.decided || other.command.number <= pending
+    let decided = match home.is_common() {
+        true => seen.decided,
+        false => seen.elsewhere.get(&ledger_document(space, home)).copied().unwrap_or_default(),
+    };
+    other.by == mine.by || other.order <= decided || other.command.number <= pending
 }
 
 fn heard(verdict: &'static str) -> Heard {

@@ -14,10 +14,11 @@ use crate::world::World;
 /// What was shown to people of what is decided.
 #[derive(Debug, Default)]
 pub struct Orders {
-    /// The records after so many decisions, as a device showed them: who it was first, and what they looked like.
-    pub shown: BTreeMap<(u64, String), Who>,
-    /// How many decisions each device showed last.
-    last: BTreeMap<Who, (u64, u64)>,
+    /// The records after the decisions of each room up to a place among all, as a device showed them: who it was first, and
+    /// what they looked like.
+    pub shown: BTreeMap<(Vec<u64>, String), Who>,
+    /// The decisions that each device showed last, in which run.
+    last: BTreeMap<Who, (u64, Vec<u64>)>,
 }
 
 impl World {
@@ -34,7 +35,8 @@ impl World {
             return Err(SubmitError::NotAWriter(driftline_core::space::NotAWriter));
         };
         let mut effects = Vec::new();
-        let given = space.submit(C::NAME, C::VERSION, fields, now, self.dice.rng(), &mut effects);
+        let given =
+            space.submit((C::NAME, C::VERSION), fields, None, now, self.dice.rng(), &mut effects);
         let outcome = if given.is_ok() { "gives" } else { "would give" };
         self.trace.note(self.now, who, Kind::App, format_args!("{outcome} {}", C::NAME));
         self.perform(who, effects);
@@ -63,9 +65,10 @@ impl World {
             return;
         };
         let ledger = space.ledger();
-        let now = (run, ledger.decided());
-        if self.orders.last.insert(who, now) != Some(now) {
-            let shown = (ledger.decided(), described(ledger.confirmed()));
+        let decided: Vec<_> = self.rooms().iter().map(|room| ledger.decided_in(room)).collect();
+        let now = (run, decided.clone());
+        let shown = (decided, described(ledger.confirmed()));
+        if self.orders.last.insert(who, now.clone()) != Some(now) {
             self.orders.shown.entry(shown).or_insert(who);
         }
     }

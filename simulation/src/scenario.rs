@@ -16,7 +16,9 @@ use crate::clock::{MILLISECOND, SECOND};
 use crate::disk::Disk;
 use crate::faults::Crash;
 use crate::network::{Pair, Quality, Who};
-use crate::seats::{Book, Build, Clear, Column, Greet, Poison, Raise, Set, Settle, Visit};
+use crate::seats::{
+    Book, Build, Clear, Column, Greet, Poison, Raise, Set, Settle, Visit, Whisper, hall,
+};
 use crate::world::World;
 
 /// How long tickets last: longer than any clock is off.
@@ -196,6 +198,13 @@ fn live(world: &mut World) {
             fault(world);
         } else if world.dice.chance(0.03) {
             govern(world);
+        } else if world.commanding && world.dice.chance(0.04) {
+            let hall = hall(world.dice.between(1..3) as i64);
+            let whom = world.dice.below(world.devices.len());
+            match world.dice.chance(0.6) {
+                true => _ = world.grant(0, whom, &hall),
+                false => _ = world.revoke(0, whom, &hall),
+            }
         } else if world.villain.is_some() && world.dice.chance(0.15) {
             world.attack();
         } else if world.commanding && world.dice.chance(0.4) {
@@ -263,9 +272,13 @@ fn ask(world: &mut World) {
         return;
     }
     let seat = world.dice.between(1..4) as u32;
-    let column = *world.dice.pick(&Column::ALL);
+    let column = match world.dice.chance(0.15) {
+        true => Column::Hall,
+        false => *world.dice.pick(&Column::ALL),
+    };
     let to = *world.dice.pick(&[1, 2, 3, 5, 7, 8, 13]);
-    let given = match world.dice.below(16) {
+    let set = Set { seat, column, to };
+    let given = match world.dice.below(18) {
         0 | 1 => world.submit(who, &Raise { seat, column }),
         2 => world.submit(who, &Visit { seat, times: to }),
         3 => world.submit(who, &Greet { seat, guest: to, comes: to != 3 }),
@@ -274,7 +287,8 @@ fn ask(world: &mut World) {
         6 => world.submit(who, &Settle { seat, column }),
         7 | 8 => world.submit(who, &Book { seat, guest: to }),
         9 => world.submit(who, &Poison { panics: to > 3 }),
-        _ => world.submit(who, &Set { seat, column, to }),
+        10 | 11 => world.submit(who, &Whisper { hall: 1 + to % 2, set }),
+        _ => world.submit(who, &set),
     };
     // What nothing would come of is not given, and that is fine.
     drop(given);

@@ -7,18 +7,22 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use driftline_core::command::{Command, Handler, Registry, Side, Transaction};
-use driftline_core::record::{Contest, Field, Record, Resolution, Value};
+use driftline_core::record::{Bucket, Contest, Field, Record, Resolution, Value};
 use serde::{Deserialize, Serialize};
 
 /// How many seats there are, from 1.
 pub const SEATS: u32 = 4;
 
+/// How many halls there are that not everybody may enter, from 1.
+pub const HALLS: i64 = 2;
+
 /// A seat.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Record)]
-#[record(collection = "seats", crate = "driftline_core")]
+#[record(collection = "seats", bucket = Seat::hall, crate = "driftline_core")]
 pub struct Seat {
     /// Which one.
     #[key]
+    #[serde(default)]
     pub number: u32,
     /// What it costs.
     #[serde(default)]
@@ -47,6 +51,10 @@ pub struct Seat {
     #[policy(custom(the_larger))]
     #[serde(default)]
     pub moved: Value,
+    /// In which hall it is: only those see it who may enter that.
+    #[policy(last_write)]
+    #[serde(default)]
+    pub hall: Value,
     /// How often somebody sat there.
     #[policy(merge)]
     #[serde(default)]
@@ -55,6 +63,21 @@ pub struct Seat {
     #[policy(merge)]
     #[serde(default)]
     pub guests: Vec<i64>,
+}
+
+impl Seat {
+    /// The bucket of its hall. All other places are everybody's.
+    fn hall(&self) -> Bucket {
+        match self.hall {
+            Value::Int(hall @ 1..=HALLS) => self::hall(hall),
+            _ => Bucket::default(),
+        }
+    }
+}
+
+/// The bucket of a hall.
+pub fn hall(number: i64) -> Bucket {
+    Bucket::from(&*format!("hall-{number}"))
 }
 
 /// Of two moves the larger stands, but a move by 7 is made on top of the other, and one by 13 is refused.
@@ -85,10 +108,12 @@ pub enum Column {
     Wish,
     /// The app says what stands.
     Moved,
+    /// The last stands, and says who sees the seat.
+    Hall,
 }
 
 impl Column {
-    /// All of them.
+    /// All of them, but for the hall.
     pub const ALL: [Self; 7] = [
         Self::Price,
         Self::Holder,
@@ -108,6 +133,7 @@ impl Column {
             Self::Tilt => Seat::TILT,
             Self::Wish => Seat::WISH,
             Self::Moved => Seat::MOVED,
+            Self::Hall => Seat::HALL,
         }
     }
 
@@ -127,6 +153,16 @@ pub struct Set {
     pub column: Column,
     /// To what.
     pub to: i64,
+}
+
+/// The same, said in a hall: whoever may not enter that does not hear of it before it is decided.
+#[derive(Clone, Debug, Serialize, Deserialize, Command)]
+#[command(name = "whisper", crate = "driftline_core")]
+pub struct Whisper {
+    /// In which hall.
+    pub hall: i64,
+    /// What.
+    pub set: Set,
 }
 
 /// Looks at a field, and makes it one more.
@@ -212,6 +248,16 @@ impl Handler for Set {
     }
 }
 
+impl Handler for Whisper {
+    fn bucket(&self) -> Bucket {
+        hall(self.hall)
+    }
+
+    fn run(&self, tx: &mut Transaction<'_>) -> Result<(), ()> {
+        self.set.run(tx)
+    }
+}
+
 impl Handler for Raise {
     fn run(&self, tx: &mut Transaction<'_>) -> Result<i64, ()> {
         let held = tx.read(self.seat, self.column.field()).unwrap_or_default();
@@ -292,5 +338,5 @@ pub fn registry() -> Arc<Registry> {
     let registry = Registry::new().record::<Seat>().command::<Set>().command::<Raise>();
     let registry = registry.command::<Visit>().command::<Greet>().command::<Build>();
     let registry = registry.command::<Clear>().command::<Settle>().command::<Book>();
-    Arc::new(registry.command::<Poison>())
+    Arc::new(registry.command::<Poison>().command::<Whisper>())
 }

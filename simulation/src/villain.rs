@@ -9,6 +9,7 @@ use driftline_core::document::Label;
 use driftline_core::id::{DocumentId, SpaceId};
 use driftline_core::log::{EntryKind, Frontier};
 use driftline_core::presence::{Spot, Statement, Version};
+use driftline_core::record::Bucket;
 use driftline_core::roster::{Act, Role, RosterEntry};
 use driftline_core::space::{ledger_document, roster_document};
 
@@ -178,7 +179,8 @@ impl World {
     /// Something for the ledger: a decision by somebody who is no anchor, a command in somebody's name, or nonsense; and
     /// what a member may say, but an honest device does not: that it had seen what never was.
     fn ledger_entry(&mut self, villain: &mut Villain) -> (Bytes, &'static str) {
-        let (space, document) = (villain.space, ledger_document(&villain.space));
+        let (space, document) =
+            (villain.space, ledger_document(&villain.space, &Bucket::default()));
         let device = &self.devices[villain.who];
         let (key, opened) = (device.key.clone(), device.clock.read(self.now).wall);
         let nonce = self.dice.bytes();
@@ -188,7 +190,8 @@ impl World {
         let order = self.dice.between(1..20);
         let command = CommandId { chain: pen.chain(), number: 1 };
         let pending = BTreeMap::from([(pen.chain(), u64::MAX)]);
-        let seen = Seen { decided: self.dice.between(0..1 << 20), pending };
+        let decided = self.dice.between(0..1 << 20);
+        let seen = Seen { decided, pending, ..Seen::default() };
         let (entry, what) = match self.dice.below(6) {
             0 => {
                 let decision = forgery::decision(order, command, victim);

@@ -1,6 +1,6 @@
 //! A world: devices, the network between them, and what is due when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use driftline_core::space::Event;
@@ -46,6 +46,8 @@ pub struct World {
     pub commanding: bool,
     /// Whether somebody who decided may have gone on after they were removed: what they showed then is void.
     pub handed_over: bool,
+    /// Who may read more or less than before, or did for a while: what they showed of it meanwhile is between the two.
+    pub rescoped: BTreeSet<Who>,
     /// Whoever breaks the rules at random, and with what.
     pub villain: Option<Villain>,
     /// How many frames honest devices sent one another.
@@ -91,6 +93,7 @@ impl World {
             governed: false,
             commanding: false,
             handed_over: false,
+            rescoped: BTreeSet::new(),
             villain: None,
             honest_frames: 0,
             notices: Vec::new(),

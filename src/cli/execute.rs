@@ -1,6 +1,7 @@
 //! Carrying out a command on a device.
 
 mod backup;
+mod bucket;
 mod command;
 mod deleting;
 mod document;
@@ -42,6 +43,7 @@ pub(super) async fn execute(
         Request::Token(request) => guest::token(device, &request, speaker).await,
         Request::Guest(request) => guest::guest(device, request, speaker).await,
         Request::Member(request) => member::member(device, request, speaker).await,
+        Request::Bucket(request) => bucket::bucket(device, request, speaker).await,
         Request::Join(join) => join::join(device, &join, speaker).await,
         Request::Status(status) => status::status(device, status.space.as_deref(), speaker).await,
         Request::Presence(request) => presence::presence(device, request, speaker).await,

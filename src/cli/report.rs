@@ -24,6 +24,9 @@ pub(super) enum Report {
     Members { space: SpaceId, members: Vec<Member>, former: Vec<FormerMember> },
     Appointed { space: SpaceId, device: DeviceId, role: Role, rank: Option<Rank> },
     Removed { space: SpaceId, device: DeviceId, you: bool },
+    Buckets { space: SpaceId, buckets: Vec<Bucket> },
+    Granted { space: SpaceId, bucket: String, device: DeviceId },
+    Revoked { space: SpaceId, bucket: String, device: DeviceId },
     Joined { space: SpaceId, name: String, documents: usize, already: bool },
     Documents { space: SpaceId, documents: Vec<Document> },
     Deleted { space: SpaceId, name: String },
@@ -64,6 +67,16 @@ pub(super) struct Present {
     pub(super) state: Option<serde_json::Value>,
 }
 
+/// A bucket, and to whom it was granted.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Bucket {
+    /// Nothing if this device may not read it, and does not know.
+    pub(super) bucket: Option<String>,
+    /// The document that the roster calls it by.
+    pub(super) ledger: DocumentId,
+    pub(super) readers: Vec<DeviceId>,
+}
+
 /// A collection, and how many records it has.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Collection {
@@ -101,8 +114,8 @@ pub(super) struct Chapter {
     pub(super) rank: Option<Rank>,
     /// How many decisions the author had seen.
     pub(super) seen: u64,
-    /// The verdict, with what belongs to it.
-    pub(super) outcome: serde_json::Value,
+    /// The verdict, with what belongs to it; nothing if it can't be read here.
+    pub(super) outcome: Option<serde_json::Value>,
     pub(super) before: Option<serde_json::Value>,
     pub(super) after: Option<serde_json::Value>,
     /// The place of the decision among all.
@@ -119,6 +132,8 @@ pub(super) struct Waiting {
     pub(super) command: CommandId,
     pub(super) name: String,
     pub(super) fields: serde_json::Value,
+    /// The bucket that it travels in: nothing of it is called the common one.
+    pub(super) bucket: String,
     /// Milliseconds since 1970, by this device's clock.
     pub(super) since: u64,
     pub(super) why: Why,
@@ -128,6 +143,8 @@ pub(super) struct Waiting {
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Why {
+    /// This device may not read the command's bucket any more.
+    NotGranted,
     /// The space has no anchor.
     NoAnchor,
     /// No anchor is connected.

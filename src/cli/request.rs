@@ -31,6 +31,9 @@ pub(super) enum Request {
     /// Members: list them, give one another role, remove one
     #[command(subcommand)]
     Member(MemberRequest),
+    /// Buckets: who may read which part of the records
+    #[command(subcommand)]
+    Bucket(BucketRequest),
     /// Joins the space that a ticket opens, and waits until what it holds is here
     Join(Join),
     /// Documents: list, read, edit, replay, export, watch
@@ -193,6 +196,30 @@ pub(super) enum MemberRequest {
         /// The member: its id, or how the id begins
         member: String,
     },
+}
+
+#[derive(Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BucketRequest {
+    /// The buckets of a space, and to whom they were granted
+    Ls {
+        /// The space: its name, its id, or how the id begins
+        space: String,
+    },
+    /// Lets a member read a bucket's records
+    Grant(Grant),
+    /// Takes that back: the member's device forgets them
+    Revoke(Grant),
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub(super) struct Grant {
+    /// The space: its name, its id, or how the id begins
+    pub(super) space: String,
+    /// What the app calls the bucket
+    pub(super) bucket: String,
+    /// The member: its id, or how the id begins
+    pub(super) member: String,
 }
 
 #[derive(Args, Serialize, Deserialize)]
@@ -394,6 +421,9 @@ pub(super) struct Submit {
     /// The version of the command that these are the fields of
     #[arg(long, default_value_t = 1, env = "DRIFTLINE_COMMAND_VERSION")]
     pub(super) version: u32,
+    /// The bucket that it travels in, if this program does not know the command; otherwise the common one
+    #[arg(long, env = "DRIFTLINE_BUCKET")]
+    pub(super) bucket: Option<String>,
     /// Wait for the verdict, but not longer than this: 90s, 30m, 12h, 7d or 2w
     #[arg(long, value_name = "SPAN", value_parser = parse::span, env = "DRIFTLINE_WAIT")]
     pub(super) wait: Option<Duration>,

@@ -7,7 +7,7 @@ use bincode::{Decode, Encode};
 use driftline_core::codec;
 use driftline_core::command::{Answer, CommandId, OutboxEntry, Task, TaskId, Verdict};
 use driftline_core::id::SpaceId;
-use driftline_core::record::{Table, Value};
+use driftline_core::record::{Bucket, Table, Value};
 use driftline_core::space::{SubmitError, Submitted};
 use driftline_storage::Record;
 use tokio::sync::{oneshot, watch};
@@ -24,6 +24,7 @@ pub(crate) enum Asking {
         name: String,
         version: u32,
         fields: Value,
+        bucket: Option<Bucket>,
         reply: Reply<Result<Given, Refused>>,
     },
     Cancel {
@@ -149,8 +150,8 @@ impl Heard {
 impl Engine {
     pub(super) fn asked(&mut self, id: SpaceId, asking: Asking) {
         match asking {
-            Asking::Submit { name, version, fields, reply } => {
-                if let Some(given) = self.submit(id, &name, version, fields) {
+            Asking::Submit { name, version, fields, bucket, reply } => {
+                if let Some(given) = self.submit(id, (&name, version), fields, bucket) {
                     _ = reply.send(given);
                 }
             }
@@ -188,9 +189,9 @@ impl Engine {
     fn submit(
         &mut self,
         id: SpaceId,
-        name: &str,
-        version: u32,
+        command: (&str, u32),
         fields: Value,
+        bucket: Option<Bucket>,
     ) -> Option<Result<Given, Refused>> {
         if self.broken.is_some() {
             return Some(Err(Refused::StoreFailed));
@@ -201,7 +202,7 @@ impl Engine {
         let now = self.now();
         let slot = self.spaces.get_mut(&id)?;
         let mut effects = Vec::new();
-        let given = slot.space.submit(name, version, fields, now, &mut self.rng, &mut effects);
+        let given = slot.space.submit(command, fields, bucket, now, &mut self.rng, &mut effects);
         let given = given.map(|submitted| {
             let update = slot.space.updates_on(&submitted.command.chain);
             Given { submitted, update }

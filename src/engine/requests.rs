@@ -1,8 +1,11 @@
 //! What the app asks of the engine.
 
+use std::collections::BTreeSet;
+
 use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::log::Frontier;
+use driftline_core::record::Bucket;
 use driftline_core::roster::{self, Former, Genesis, Rank, Role, Roster, Ticket};
 use driftline_core::space::{Event, Joining, NotPermitted, Outcome, Refusal, Space, SpaceStatus};
 use driftline_storage::{SledEngine, Store};
@@ -28,6 +31,7 @@ pub(crate) enum Request {
     Guests { space: SpaceId, asking: GuestAsking },
     Members { space: SpaceId, reply: Reply<Option<Members>> },
     Deleted { space: SpaceId, reply: Reply<Vec<(Label, Former)>> },
+    Buckets { space: SpaceId, reply: Reply<Buckets> },
     Govern { space: SpaceId, deed: Deed, reply: Reply<Result<(), NotPermitted>> },
     Open { space: SpaceId, label: Label, branch: bool, reply: Reply<Option<Opening>> },
     ClosedAt { space: SpaceId, label: Label, reply: Reply<Option<(DocumentId, Frontier)>> },
@@ -44,6 +48,9 @@ pub(crate) enum Request {
     Look(Look),
 }
 
+/// The buckets that are known, with what they are called and to whom they were granted.
+pub(crate) type Buckets = Vec<(DocumentId, Option<Bucket>, BTreeSet<DeviceId>)>;
+
 /// Something that reads the store, and answers by itself.
 pub(crate) type Look = Box<dyn FnOnce(&Store<SledEngine>) + Send>;
 
@@ -51,6 +58,8 @@ pub(crate) type Look = Box<dyn FnOnce(&Store<SledEngine>) + Send>;
 pub(crate) enum Deed {
     Appoint { device: DeviceId, role: Role, rank: Option<Rank> },
     Remove { device: DeviceId },
+    Grant { bucket: Bucket, device: DeviceId },
+    Revoke { bucket: Bucket, device: DeviceId },
     CloseTicket { bearer: DeviceId },
     Delete { document: Label },
     Restore { document: Label },
@@ -82,6 +91,10 @@ impl Engine {
                 let Some(slot) = self.spaces.get(&space) else { return };
                 let deleted = slot.space.roster().deleted();
                 _ = reply.send(deleted.map(|(label, by)| (label.clone(), *by)).collect());
+            }
+            Request::Buckets { space, reply } => {
+                let buckets = self.spaces.get(&space).map(|slot| slot.space.buckets());
+                _ = reply.send(buckets.unwrap_or_default());
             }
             Request::Govern { space, deed, reply } => _ = reply.send(self.govern(space, deed)),
             // Its last edits may still be on their way here, before the news that it was closed: wait for that.
@@ -232,6 +245,10 @@ impl Engine {
                 space.delete(&document, now, rng, &mut effects)
             }
             Deed::Restore { document } => space.restore(&document, now, rng, &mut effects),
+            Deed::Grant { bucket, device } => space.grant(&bucket, device, now, rng, &mut effects),
+            Deed::Revoke { bucket, device } => {
+                space.revoke(&bucket, device, now, rng, &mut effects)
+            }
             Deed::CloseTicket { bearer } => space.close_ticket(bearer, now, rng, &mut effects),
         };
         self.perform(id, effects);

@@ -1,7 +1,7 @@
 //! Commands, as an app gives them.
 
 use driftline_core::command::{Command, CommandId, Failure, Loss, OutboxEntry, Verdict};
-use driftline_core::record::{Value, ValueError};
+use driftline_core::record::{Bucket, Value, ValueError};
 use driftline_core::space::{NotAWriter, SubmitError as NotGiven};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -44,6 +44,14 @@ pub enum SubmitError<R> {
         /// How.
         source: Failure,
     },
+    /// It travels in a bucket that this device may not read.
+    #[error(
+        "the command belongs into the bucket “{bucket}”, which this device may not read: ask an admin to grant it"
+    )]
+    NotGranted {
+        /// The bucket.
+        bucket: Bucket,
+    },
     /// It has more than 256 KiB, or its name more than 64 bytes, or its version is 0.
     #[error(
         "the command is larger than 256 KiB, or its name longer than 64 bytes, or its version is 0"
@@ -84,14 +92,15 @@ impl Space {
         command: C,
     ) -> Result<Submitted<C>, SubmitError<C::Refusal>> {
         let fields = Value::of(&command)?;
-        let given = self.give(C::NAME, C::VERSION, fields).await?;
+        let given = self.give(C::NAME, C::VERSION, fields, None).await?;
         let predicted =
             given.submitted.predicted.map(|output| output.to(), |refusal| refusal.to())?;
         let (command, update, space) = (given.submitted.command, given.update, self.clone());
         Ok(Submitted { command, predicted, update, space })
     }
 
-    /// Gives a command by its name: for tools that know no types.
+    /// Gives a command by its name: for tools that know no types. It travels in the bucket that its handler says, if the
+    /// program has that, and otherwise in the one that is named, or the common one.
     ///
     /// # Errors
     /// As [`submit`](Self::submit).
@@ -100,8 +109,9 @@ impl Space {
         name: &str,
         version: u32,
         fields: Value,
+        bucket: Option<Bucket>,
     ) -> Result<(CommandId, Verdict), SubmitError<Value>> {
-        let given = self.give(name, version, fields).await?;
+        let given = self.give(name, version, fields, bucket).await?;
         Ok((given.submitted.command, given.submitted.predicted))
     }
 
@@ -127,9 +137,11 @@ impl Space {
         name: &str,
         version: u32,
         fields: Value,
+        bucket: Option<Bucket>,
     ) -> Result<Given, SubmitError<R>> {
         let name = name.to_owned();
-        let given = self.asked(|reply| Asking::Submit { name, version, fields, reply }).await?;
+        let given =
+            self.asked(|reply| Asking::Submit { name, version, fields, bucket, reply }).await?;
         given.map_err(|refused| match refused {
             Refused::DiskFull => SubmitError::DiskFull,
             Refused::StoreFailed => SubmitError::StoreFailed,
@@ -199,6 +211,7 @@ impl<R: DeserializeOwned> SubmitError<R> {
             },
             NotGiven::Preceded { fields } => Self::Preceded { fields },
             NotGiven::Failed { failure } => Self::Failed { source: failure },
+            NotGiven::NotGranted { bucket } => Self::NotGranted { bucket },
             NotGiven::Unfit => Self::Unfit,
         }
     }

@@ -3,12 +3,11 @@
 use driftline_core::command::{Chapter, story};
 use driftline_core::log::Frontier;
 use driftline_core::record::Place;
-use driftline_core::space::ledger_document;
 use driftline_storage::StoreError;
 use thiserror::Error;
 
 use super::Space;
-use crate::engine::EngineGone;
+use crate::engine::{EngineGone, Request};
 
 /// Why a story can't be told.
 #[derive(Debug, Error)]
@@ -36,9 +35,16 @@ impl Space {
     /// # Errors
     /// If the store can't be read, or the device is closed.
     pub async fn story(&self, place: &Place) -> Result<Vec<Chapter>, StoryError> {
-        let (ledger, all) = (ledger_document(&self.id), Frontier::default());
-        let log =
-            self.device.look(move |store| store.segments(&ledger, &all, usize::MAX)).await??;
-        Ok(story(&log.segments, place))
+        let space = self.id;
+        let buckets = self.device.ask(|reply| Request::Buckets { space, reply }).await?;
+        let ledgers = buckets.into_iter().map(|(ledger, ..)| ledger);
+        let ledgers: Vec<_> = ledgers.collect();
+        let log = self.device.look(move |store| {
+            let all = Frontier::default();
+            let logs = ledgers.iter().map(|ledger| store.segments(ledger, &all, usize::MAX));
+            logs.collect::<Result<Vec<_>, _>>()
+        });
+        let log: Vec<_> = log.await??.into_iter().flat_map(|reading| reading.segments).collect();
+        Ok(story(&log, place))
     }
 }

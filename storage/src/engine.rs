@@ -104,6 +104,12 @@ impl Batch {
         self.changes.insert(key, None);
     }
 
+    /// Takes back what it puts under keys of a range.
+    pub fn remove_put(&mut self, range: Range<Vec<u8>>, goes: impl Fn(&[u8]) -> bool) {
+        let put = self.changes.range_mut(range).filter(|(key, _)| goes(key));
+        put.for_each(|(_, value)| *value = None);
+    }
+
     /// What this batch makes of a key: nothing if it leaves it alone, `Some(None)` if it removes it.
     pub fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
         self.changes.get(key).map(Option::as_deref)

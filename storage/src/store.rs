@@ -5,10 +5,11 @@ mod load;
 mod read;
 mod repair;
 
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use driftline_core::codec;
-use driftline_core::id::{DocumentId, SpaceId};
+use driftline_core::id::{ChainId, DocumentId, SpaceId};
 use driftline_core::log::Segment;
 use driftline_core::space::Change;
 use thiserror::Error;
@@ -23,7 +24,7 @@ pub use audit::{Audit, Fault, Finding, Tally};
 pub use read::{DocumentLog, Reading};
 
 /// The version of the layout that this code writes. It reads no other.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Error)]
@@ -248,6 +249,9 @@ impl<E: Engine> Store<E> {
                 let value = codec::encode(&(label, mended));
                 return row::replace(&self.engine, batch, &row, &value);
             }
+            Change::Purge { space, document, kept } => {
+                return self.purge(batch, space, document, kept);
+            }
             Change::Segment { document, segment } => {
                 let row = RowKey::segment(document, &segment.chain, segment.first());
                 row::put(batch, &row, &segment_value(segment));
@@ -255,7 +259,6 @@ impl<E: Engine> Store<E> {
             Change::PutBack { document, segment } => {
                 return self.put_back(batch, document, segment);
             }
-            Change::Forget { space, document } => return self.forget(batch, space, document),
             Change::Chain { document, chain, record } => {
                 row::put(batch, &RowKey::end(document, chain), &codec::encode(record));
             }
@@ -269,20 +272,45 @@ impl<E: Engine> Store<E> {
         Ok(())
     }
 
-    /// Removes all rows of a document.
-    fn forget(
+    /// Forgets a document, but for some of its chains.
+    fn purge(
         &self,
         batch: &mut Batch,
         space: &SpaceId,
         document: &DocumentId,
+        kept: &[ChainId],
     ) -> Result<(), StoreError> {
-        let kinds = [Kind::Head, Kind::End, Kind::Segment, Kind::Snapshot, Kind::Texts];
-        let ranges = kinds.map(|kind| RowKey::all_of(kind, &document.0));
-        for range in ranges.into_iter().chain([RowKey::document(space, document).all_parts()]) {
-            for pair in self.engine.scan(&range.start..&range.end) {
-                batch.remove(pair?.0);
+        let goes = |key: &[u8]| {
+            let chain = RowKey::split(key).map(|(row, _)| ChainId(row.id(1)));
+            chain.is_none_or(|chain| !kept.contains(&chain))
+        };
+        for kind in [Kind::Head, Kind::End, Kind::Segment] {
+            self.remove_where(batch, RowKey::all_of(kind, &document.0), goes)?;
+        }
+        for kind in [Kind::Snapshot, Kind::Texts] {
+            self.remove_where(batch, RowKey::all_of(kind, &document.0), |_| true)?;
+        }
+        if kept.is_empty() {
+            let row = RowKey::document(space, document);
+            self.remove_where(batch, row.all_parts(), |_| true)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what is stored under keys of a range, or is to be.
+    fn remove_where(
+        &self,
+        batch: &mut Batch,
+        range: Range<Vec<u8>>,
+        goes: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        for pair in self.engine.scan(&range.start..&range.end) {
+            let (key, _) = pair?;
+            if goes(&key) {
+                batch.remove(key);
             }
         }
+        batch.remove_put(range, goes);
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | --- | --- |
 /// | `collection = "seats"` | what its records are kept under; otherwise the struct's name, as `seat`. Data of years will bear it, so write it down |
 /// | `policy = "first_write"` | the policy of all fields that name none; otherwise `server_wins` |
+/// | `bucket = path::to::function` | which bucket a record is in: a function from `&Self` to `Bucket`. Otherwise all are in the common one, which every member reads |
 /// | `crate = "my::driftline"` | where to find Driftline, if not at `::driftline` |
 ///
 /// Of a field: `#[key]`, which one field has, and `#[policy(…)]` with one of

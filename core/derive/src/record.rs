@@ -13,6 +13,7 @@ struct Settings {
     driftline: Path,
     collection: String,
     policy: Policy,
+    bucket: Option<Path>,
 }
 
 /// A field, with what its attributes say.
@@ -49,7 +50,13 @@ fn implementation(
     key: &Column<'_>,
     columns: &[Column<'_>],
 ) -> TokenStream {
-    let Settings { driftline, collection, policy } = settings;
+    let Settings { driftline, collection, policy, bucket } = settings;
+    let bucket = bucket.as_ref().map(|bucket| {
+        quote! {
+            const BUCKET: ::core::option::Option<fn(&Self) -> #driftline::record::Bucket> =
+                ::core::option::Option::Some(#bucket);
+        }
+    });
     let (record, key_name, key_type) = (&input.ident, key.name, &key.field.ty);
     let default = policy.expression(driftline);
     let others = columns.iter().filter_map(|column| {
@@ -65,6 +72,7 @@ fn implementation(
         #[automatically_derived]
         impl #driftline::record::Record for #record {
             const COLLECTION: &'static str = #collection;
+            #bucket
             type Key = #key_type;
 
             fn key(&self) -> Self::Key {
@@ -108,6 +116,7 @@ impl Settings {
             driftline: default_crate(),
             collection: snake_case(&input.ident),
             policy: Policy::Plain("ServerWins"),
+            bucket: None,
         };
         for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("record"))
         {
@@ -120,10 +129,12 @@ impl Settings {
                     }
                 } else if meta.path.is_ident("policy") {
                     settings.policy = meta.value()?.parse::<LitStr>()?.parse()?;
+                } else if meta.path.is_ident("bucket") {
+                    settings.bucket = Some(meta.value()?.call(Path::parse_mod_style)?);
                 } else if meta.path.is_ident("crate") {
                     settings.driftline = crate_path(&meta)?;
                 } else {
-                    let why = "expected `collection = \"…\"`, `policy = \"…\"` or `crate = \"…\"`";
+                    let why = "expected `collection = \"…\"`, `policy = \"…\"`, `bucket = …` or `crate = \"…\"`";
                     return Err(meta.error(why));
                 }
                 Ok(())

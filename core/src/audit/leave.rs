@@ -65,7 +65,11 @@ impl Said {
                 }
                 Act::Remove { cuts, .. } => self.cut(&cuts),
                 Act::Quote(quote) => self.hear(&quote.segment),
-                Act::Close { .. } | Act::Delete { .. } | Act::Restore { .. } => {}
+                Act::Revoke { cuts, .. } => self.cut(&cuts),
+                Act::Close { .. }
+                | Act::Delete { .. }
+                | Act::Restore { .. }
+                | Act::Grant { .. } => {}
             }
         }
     }

@@ -8,8 +8,8 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-use crate::id::{ChainId, DeviceId};
-use crate::record::{Stamp, Value};
+use crate::id::{ChainId, DeviceId, DocumentId};
+use crate::record::{Home, Stamp, Value};
 
 /// The largest command, in bytes.
 pub const MAX_CALL_BYTES: usize = 256 << 10;
@@ -20,7 +20,10 @@ const MAX_NAME_BYTES: usize = 64;
 /// Of how many others' undecided commands an author says that it had seen them.
 const MAX_PENDING: usize = 1024;
 
-/// Names a command for ever: its place in the ledger's log.
+/// Of how many buckets an author says how much of them it had seen.
+const MAX_ELSEWHERE: usize = 1024;
+
+/// Names a command for ever: its place in a ledger's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct CommandId {
     /// The author's chain.
@@ -40,6 +43,8 @@ pub struct Call {
     pub fields: Value,
     /// What its author had seen.
     pub seen: Seen,
+    /// What the same device gave before, if that stands in another ledger and was not decided: this comes after it.
+    pub after: Option<(DocumentId, CommandId)>,
     /// A clock that never goes back behind what the author had seen: where nobody decides, commands run in its order.
     pub clock: u64,
 }
@@ -48,8 +53,10 @@ pub struct Call {
 /// it writes over was written over with open eyes, and nothing worse.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Seen {
-    /// How many decisions.
+    /// Of the decisions in the common ledger, the place of the last among all.
     pub decided: u64,
+    /// The same of those in other ledgers.
+    pub elsewhere: BTreeMap<DocumentId, u64>,
     /// And of commands that were not decided by then, the last on each chain.
     pub pending: BTreeMap<ChainId, u64>,
 }
@@ -58,17 +65,42 @@ impl Call {
     /// Whether it is one that an honest device would have made.
     pub(crate) fn is_sound(&self) -> bool {
         let named = (1..=MAX_NAME_BYTES).contains(&self.name.len());
-        named && self.version > 0 && self.seen.pending.len() <= MAX_PENDING
+        let seen =
+            self.seen.pending.len() <= MAX_PENDING && self.seen.elsewhere.len() <= MAX_ELSEWHERE;
+        named && self.version > 0 && seen
     }
 }
 
 impl Seen {
-    /// Whether the author, who is `author`, had seen what bears this stamp. What they wrote themselves, they have.
-    pub fn covers(&self, author: &DeviceId, stamp: &Stamp) -> bool {
+    /// Whether the author, who is `author`, had seen what bears this stamp, in a ledger of which they had seen as much as
+    /// `decided`. What they wrote themselves, they have.
+    pub fn covers(&self, author: &DeviceId, stamp: &Stamp, decided: u64) -> bool {
         let pending = || self.pending.get(&stamp.command.chain);
         stamp.author == *author
-            || stamp.order.is_some_and(|order| order <= self.decided)
+            || stamp.order.is_some_and(|order| order <= decided)
             || pending().is_some_and(|number| stamp.command.number <= *number)
+    }
+
+    /// The last decision that was seen in a bucket's ledger.
+    pub fn decided_in(&self, home: &Home) -> u64 {
+        match home.bucket.is_common() {
+            true => self.decided,
+            false => self.elsewhere.get(&home.ledger).copied().unwrap_or_default(),
+        }
+    }
+
+    /// The last decision that was seen anywhere.
+    pub(super) fn latest(&self) -> u64 {
+        self.elsewhere.values().copied().fold(self.decided, u64::max)
+    }
+
+    /// Notes that decisions of a ledger were seen, up to that one.
+    pub(super) fn note_decided(&mut self, home: &Home, order: u64) {
+        if home.bucket.is_common() {
+            self.decided = order;
+        } else if self.elsewhere.len() < MAX_ELSEWHERE {
+            self.elsewhere.insert(home.ledger, order);
+        }
     }
 
     /// Notes that a command was seen which is not decided.

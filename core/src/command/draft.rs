@@ -1,59 +1,95 @@
 //! Decisions in the making: each stands upon the one before, and none shows before it is saved and taken in.
 
-use super::judge::{Case, judge};
+use std::collections::BTreeMap;
+
+use super::judge::{Case, Judged, judge};
+use super::parts::{Parts, Reads};
 use super::{CommandId, Decision, Failure, Ledger, Verdict};
 use crate::clock::WallTime;
 use crate::codec;
-use crate::id::{DeviceId, Hash};
+use crate::id::{DeviceId, DocumentId, Hash};
 use crate::log::MAX_ENTRY_BYTES;
-use crate::record::Table;
+use crate::record::{Home, Homes, Table};
 use crate::roster::Rank;
 
 /// The records of a [`Ledger`] as they will be with the decisions that are made here.
-#[derive(Debug)]
 pub struct Draft<'a> {
     ledger: &'a Ledger,
+    reads: Reads<'a>,
     table: Table,
+    homes: Homes,
     order: u64,
-    last: Hash,
+    /// Where ledgers end in which something was decided here: the place of the last decision, and its hash.
+    ends: BTreeMap<DocumentId, (u64, Hash)>,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn of(ledger: &'a Ledger, last: Hash) -> Self {
-        Self { ledger, table: ledger.confirmed().clone(), order: ledger.decided(), last }
+    pub(super) fn of(ledger: &'a Ledger, reads: Reads<'a>) -> Self {
+        let (table, homes) = (ledger.confirmed().clone(), ledger.homes().clone());
+        Self { ledger, reads, table, homes, order: ledger.decided(), ends: BTreeMap::new() }
     }
 
-    /// Decides upon a command, as whoever decides. The decision is to be written, and once it is saved to be
-    /// [taken in](Ledger::take_decision).
+    /// Decides upon a command, as whoever decides. The parts of the decision are to be written, each into its ledger, and
+    /// once they are saved to be [taken in](Ledger::take_decision).
     pub fn decide(
         &mut self,
         command: CommandId,
         author: DeviceId,
         rank: Option<Rank>,
         at: WallTime,
-    ) -> Option<Decision> {
-        let (order, previous) = (self.order + 1, self.last);
-        let decision = |verdict| {
-            let (writes, news, effects) = (Vec::new(), Vec::new(), Vec::new());
-            Decision { order, previous, command, author, at, verdict, writes, news, effects }
+    ) -> Option<Vec<(Home, Decision)>> {
+        let order = self.order + 1;
+        let (home, cancelled) = match self.ledger.cancelled_in(&command) {
+            Some(home) => (home, true),
+            None => (self.ledger.home_of(&command)?, false),
         };
-        let decided = if self.ledger.is_cancelled(&command) {
-            decision(Verdict::Cancelled)
+        let judged = if cancelled {
+            Judged::nothing(Verdict::Cancelled)
         } else {
             let call = self.ledger.undecided(&command)?;
             let case = Case { command, call, author, rank, at, order: Some(order) };
-            let judged = judge(self.ledger.registry(), &self.table, &case);
-            let (writes, news, effects) = (judged.writes, judged.news, judged.effects);
-            let whole = Decision { writes, news, effects, ..decision(judged.verdict) };
-            match codec::encode(&whole).len() <= MAX_ENTRY_BYTES {
-                true => whole,
-                false => decision(Verdict::Failed { failure: Failure::TooLarge }),
-            }
+            judge(self.ledger.registry(), (&self.table, &self.homes), &case)
         };
-        for (place, cell) in &decided.writes {
-            self.table.set(place, cell.clone());
+        let base = Decision::upon(command, author, (order, at));
+        let mut parts = self.parts(&base, home, judged);
+        if parts.iter().any(|(_, part)| codec::encode(part).len() > MAX_ENTRY_BYTES) {
+            let failed = Judged::nothing(Verdict::Failed { failure: Failure::TooLarge });
+            parts = self.parts(&base, home, failed);
         }
-        (self.order, self.last) = (order, decided.hash());
-        Some(decided)
+        self.stand_upon(&parts);
+        Some(parts)
+    }
+
+    /// The parts of a decision, each with its place in its ledger.
+    fn parts(&self, base: &Decision, home: &Home, judged: Judged) -> Vec<(Home, Decision)> {
+        let (table, homes) = (&self.table, &self.homes);
+        let ledger_of = |bucket| self.ledger.home(bucket);
+        let mut parts = Parts::new(base, home, self.reads, &ledger_of);
+        parts.take(table, homes, judged);
+        let parts = parts.into_iter().map(|(home, part)| {
+            let (place, previous) = self.end(&home.ledger);
+            (home, Decision { place: place + 1, previous, ..part })
+        });
+        let mut parts: Vec<_> = parts.collect();
+        let places: Vec<_> = parts.iter().map(|(home, part)| (home.ledger, part.place)).collect();
+        for (home, part) in &mut parts {
+            let others = places.iter().filter(|(ledger, _)| *ledger != home.ledger);
+            part.others = others.copied().collect();
+        }
+        parts
+    }
+
+    fn end(&self, ledger: &DocumentId) -> (u64, Hash) {
+        self.ends.get(ledger).copied().unwrap_or_else(|| self.ledger.end(ledger))
+    }
+
+    /// What is decided next stands upon this.
+    fn stand_upon(&mut self, parts: &[(Home, Decision)]) {
+        self.order += 1;
+        for (home, part) in parts {
+            self.ends.insert(home.ledger, (part.place, part.hash()));
+        }
+        let parts = parts.iter().map(|(home, part)| (home, part));
+        super::parts::apply(&mut self.table, &mut self.homes, parts);
     }
 }

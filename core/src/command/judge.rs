@@ -1,6 +1,6 @@
 //! What becomes of one command: a pure function of the records, the command, the policies and the time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::footprint::{Footprint, Scope};
 use super::transaction::{Setting, Side, Transaction};
@@ -8,7 +8,7 @@ use super::{Call, CommandId, Failure, Loss, Registry, Revision, Verdict};
 use crate::clock::WallTime;
 use crate::id::DeviceId;
 use crate::record::policy::{Ruled, resolve, resolve_removal};
-use crate::record::{Cell, Place, Policy, RowId, Stamp, Table, Value, Write};
+use crate::record::{Bucket, Cell, Homes, Place, Policy, RowId, Stamp, Table, Value, Write};
 use crate::roster::Rank;
 
 /// How many times a handler runs at the most, each time with more fields that others keep.
@@ -42,18 +42,21 @@ pub struct Judged {
     pub news: Vec<(Stamp, Revision)>,
     /// What it asks for outside, by its kind.
     pub effects: Vec<(String, Value)>,
+    /// In which buckets the records are then that it writes, and that say so; nothing for those that are gone.
+    pub buckets: BTreeMap<RowId, Option<Bucket>>,
     /// All that mattered to it.
     pub(super) touched: BTreeSet<Scope>,
 }
 
 /// Judges a command upon the records as they stand.
-pub fn judge(registry: &Registry, table: &Table, case: &Case<'_>) -> Judged {
+pub fn judge(registry: &Registry, (table, homes): (&Table, &Homes), case: &Case<'_>) -> Judged {
     let Some(fields) = registry.upcast(case.call) else {
         return Judged::nothing(Verdict::Obsolete { version: case.call.version });
     };
     let mut trial = Trial {
         registry,
         table,
+        homes,
         case,
         fields,
         pinned: BTreeSet::new(),
@@ -67,19 +70,14 @@ pub fn judge(registry: &Registry, table: &Table, case: &Case<'_>) -> Judged {
 }
 
 impl Judged {
-    fn nothing(verdict: Verdict) -> Self {
-        let (writes, news, effects) = (Vec::new(), Vec::new(), Vec::new());
-        Self { verdict, writes, news, effects, touched: BTreeSet::new() }
-    }
-
-    /// The fields in which it did not get its way.
-    fn losses(&self) -> &[Loss] {
-        match &self.verdict {
-            Verdict::Yielded { fields, .. }
-            | Verdict::Overruled { fields, .. }
-            | Verdict::Contested { fields, .. }
-            | Verdict::Preceded { fields } => fields,
-            _ => &[],
+    pub(super) fn nothing(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            writes: Vec::new(),
+            news: Vec::new(),
+            effects: Vec::new(),
+            buckets: BTreeMap::new(),
+            touched: BTreeSet::new(),
         }
     }
 
@@ -87,7 +85,7 @@ impl Judged {
     pub(super) fn names(&self) -> impl Iterator<Item = &Stamp> {
         let cells = self.writes.iter().filter_map(|(_, cell)| cell.as_ref());
         let claims = cells.flat_map(Cell::all_claims);
-        let lost = self.losses().iter().map(|loss| &loss.to);
+        let lost = self.verdict.losses().iter().map(|loss| &loss.to);
         claims.chain(lost).filter_map(|claim| claim.by.as_ref())
     }
 }
@@ -96,6 +94,7 @@ impl Judged {
 struct Trial<'a> {
     registry: &'a Registry,
     table: &'a Table,
+    homes: &'a Homes,
     case: &'a Case<'a>,
     fields: Value,
     pinned: BTreeSet<Place>,
@@ -177,7 +176,8 @@ impl Trial<'_> {
         let rule = |(place, write): (&Place, &Write)| {
             let field = (place, self.table.cell(place));
             let (mine, knew) = ((write, self.stamp()), footprint.knew(place));
-            let ruled = resolve(self.policy(place), field, mine, &|by| self.saw(by), knew);
+            let saw = |by: &Stamp| self.saw(&place.row, by);
+            let ruled = resolve(self.policy(place), field, mine, &saw, knew);
             (place.clone(), ruled)
         };
         footprint.writes.iter().filter(|(place, _)| counts(place)).map(rule).collect()
@@ -191,7 +191,8 @@ impl Trial<'_> {
         let rule = |(place, cell): (Place, &Cell)| {
             let (mine, knew) = (self.stamp(), footprint.knew(&place));
             let field = (&place, cell);
-            let ruled = resolve_removal(self.policy(&place), field, mine, &|by| self.saw(by), knew);
+            let saw = |by: &Stamp| self.saw(&place.row, by);
+            let ruled = resolve_removal(self.policy(&place), field, mine, &saw, knew);
             (place, ruled)
         };
         fields.filter(|(place, _)| !footprint.writes.contains_key(place)).map(rule).collect()
@@ -233,8 +234,9 @@ impl Trial<'_> {
         }
     }
 
-    fn saw(&self, stamp: &Stamp) -> bool {
-        self.case.call.seen.covers(&self.case.author, stamp)
+    fn saw(&self, row: &RowId, stamp: &Stamp) -> bool {
+        let Case { call, author, .. } = self.case;
+        call.seen.covers(author, stamp, call.seen.decided_in(self.homes.of(row)))
     }
 
     fn policy(&self, place: &Place) -> &Policy {
@@ -261,6 +263,32 @@ impl Trial<'_> {
             (true, false) if fields.is_empty() => Verdict::Accepted { output },
             (true, false) => Verdict::Yielded { output, fields },
         };
-        Judged { verdict, writes, news, effects, touched: BTreeSet::new() }
+        match self.buckets(&writes) {
+            Ok(buckets) => {
+                Judged { verdict, writes, news, effects, buckets, touched: BTreeSet::new() }
+            }
+            Err(failure) => Judged::nothing(Verdict::Failed { failure }),
+        }
+    }
+
+    /// The buckets of records, as they are with what is written to them.
+    fn buckets(
+        &mut self,
+        writes: &[(Place, Option<Cell>)],
+    ) -> Result<BTreeMap<RowId, Option<Bucket>>, Failure> {
+        let said = |row: &&RowId| self.registry.has_buckets(&row.collection);
+        let rows: BTreeSet<_> = writes.iter().map(|(place, _)| &place.row).filter(said).collect();
+        let mut buckets = BTreeMap::new();
+        for row in rows {
+            // All of it matters to where it is.
+            self.touched.insert(Scope::Row(row.clone()));
+            let mut after = self.table.clone();
+            let ours = writes.iter().filter(|(place, _)| place.row == *row);
+            ours.for_each(|(place, cell)| after.set(place, cell.clone()));
+            let record = after.row(row).map(|record| record.to_value());
+            let bucket = record.map(|record| self.registry.bucket_of(row, &record)).transpose()?;
+            buckets.insert(row.clone(), bucket);
+        }
+        Ok(buckets)
     }
 }

@@ -1,46 +1,67 @@
-//! A space's commands and what was decided upon them: the fold of the ledger's log.
+//! A space's commands and what was decided upon them: the fold of the ledgers' logs, as far as this device may read them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::judge::{Case, judge};
+use super::parts::apply;
 use super::preview::{Pending, Preview, Turn};
 use super::task::Tasks;
 use super::{Call, CommandId, Decision, Draft, Registry, Revision, Seen, Task, TaskId, Verdict};
 use crate::clock::WallTime;
-use crate::id::{ChainId, DeviceId, Hash};
-use crate::record::{Table, Value};
-use crate::roster::Rank;
+use crate::document::Label;
+use crate::id::{ChainId, DeviceId, DocumentId, Hash, SpaceId};
+use crate::record::{Bucket, Home, Homes, Table, Value};
+use crate::roster::{Rank, Scope};
 
 /// How far behind the next decision others may wait, before what comes earlier is here.
 const MAX_WAITING: usize = 100_000;
 
-/// Commands, decisions, and the records that come of both.
+/// Commands, decisions, and the records that come of both: of all buckets together.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     registry: Arc<Registry>,
     me: DeviceId,
+    space: SpaceId,
+    /// What this device may read.
+    scope: Scope,
     confirmed: Table,
-    /// How many decisions are in, and the hash of the last.
+    homes: Homes,
+    /// The place of the last decision that is in, among all.
     order: u64,
-    last: Hash,
+    volumes: BTreeMap<DocumentId, Volume>,
     /// The last command of each chain that was decided.
     decided: BTreeMap<ChainId, u64>,
-    /// Decisions that came before those in front of them.
-    waiting: BTreeMap<u64, Decision>,
     /// Two decisions of one place were seen: nothing is confirmed any more.
     faulty: bool,
     preview: Preview,
-    /// Undecided commands in the order of their arrival.
-    arrivals: VecDeque<CommandId>,
+    /// Undecided commands in the order of their arrival, and which they are in that.
+    arrivals: BTreeMap<u64, CommandId>,
+    arrived: BTreeMap<CommandId, u64>,
     /// Commands that their authors take back.
-    cancelled: BTreeSet<CommandId>,
+    cancelled: BTreeMap<CommandId, Home>,
+    /// This device's own that can't go, as it may not read their bucket any more.
+    stuck: BTreeMap<CommandId, (Home, Call)>,
     /// The names of this device's own commands.
     names: BTreeMap<CommandId, String>,
     answers: Vec<Answer>,
+    /// Revisions that came before their verdict, from another ledger.
+    early: BTreeMap<CommandId, Vec<Answer>>,
     tasks: Tasks,
+}
+
+/// The decisions of one bucket.
+#[derive(Clone, Debug)]
+struct Volume {
+    home: Home,
+    /// How many are in, and the hash of the last, and the place of that among all of the space.
+    place: u64,
+    last: Hash,
+    order: u64,
+    /// Those that came before those in front of them, or before their other parts.
+    waiting: BTreeMap<u64, Decision>,
 }
 
 /// What this device's app is to hear of one of its commands.
@@ -82,6 +103,10 @@ pub struct OutboxEntry {
     pub name: String,
     /// Its fields.
     pub fields: Value,
+    /// The bucket that it travels in.
+    pub bucket: Bucket,
+    /// Whether it can't go, as its author may not read that bucket any more. It goes once they may again.
+    pub stuck: bool,
     /// Since when it waits, by its author's clock.
     pub since: WallTime,
     /// What will become of it, as far as this device can tell.
@@ -90,21 +115,27 @@ pub struct OutboxEntry {
 
 impl Ledger {
     /// A ledger without commands.
-    pub fn new(registry: Arc<Registry>, me: DeviceId) -> Self {
+    pub fn new(registry: Arc<Registry>, me: DeviceId, space: SpaceId) -> Self {
+        let common = Label::ledger(&Bucket::default()).document(&space);
         Self {
             registry,
             me,
+            space,
+            scope: Scope::all(),
             confirmed: Table::default(),
+            homes: Homes::new(common),
             order: 0,
-            last: Hash([0; 32]),
+            volumes: BTreeMap::new(),
             decided: BTreeMap::new(),
-            waiting: BTreeMap::new(),
             faulty: false,
             preview: Preview::default(),
-            arrivals: VecDeque::new(),
-            cancelled: BTreeSet::new(),
+            arrivals: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+            cancelled: BTreeMap::new(),
+            stuck: BTreeMap::new(),
             names: BTreeMap::new(),
             answers: Vec::new(),
+            early: BTreeMap::new(),
             tasks: Tasks::default(),
         }
     }
@@ -113,6 +144,14 @@ impl Ledger {
     pub fn run_with(&mut self, registry: Arc<Registry>) {
         self.registry = registry;
         self.preview.run_anew();
+    }
+
+    /// Says which ledgers this device may read: of what is decided in several, it waits for those parts.
+    pub fn read(&mut self, scope: Scope) {
+        self.scope = scope;
+        for ledger in self.volumes.keys().copied().collect::<Vec<_>>() {
+            self.advance(ledger);
+        }
     }
 
     /// The records as decided.
@@ -125,9 +164,20 @@ impl Ledger {
         self.preview.table()
     }
 
-    /// How many decisions are in.
+    /// In which buckets the records are that are decided.
+    pub fn homes(&self) -> &Homes {
+        &self.homes
+    }
+
+    /// The place among all of the space of the last decision that is in.
     pub fn decided(&self) -> u64 {
         self.order
+    }
+
+    /// The place among all of the last decision that is in of a bucket.
+    pub fn decided_in(&self, bucket: &Bucket) -> u64 {
+        let ledger = self.home(bucket.clone()).ledger;
+        self.volumes.get(&ledger).map_or(0, |volume| volume.order)
     }
 
     /// Whether two decisions of one place were seen, so that nothing is confirmed any more.
@@ -149,6 +199,11 @@ impl Ledger {
         })
     }
 
+    /// A task that is not done.
+    pub fn open_task(&self, task: &TaskId) -> Option<&Task> {
+        self.tasks.get(task)
+    }
+
     /// The first task behind that one which is of that name and not done.
     pub fn task(&self, after: Option<TaskId>, name: &str) -> Option<&Task> {
         self.tasks.next(after, name)
@@ -156,64 +211,98 @@ impl Ledger {
 
     /// What was not decided yet, in the order in which it runs.
     pub fn outbox(&self) -> impl Iterator<Item = OutboxEntry> {
-        self.preview.pending().map(|(turn, pending)| OutboxEntry {
-            command: turn.command,
-            author: turn.author,
-            name: pending.call.name.clone(),
-            fields: pending.call.fields.clone(),
-            since: WallTime(pending.call.clock),
+        let entry = |command, author, call: &Call, home: &Home| OutboxEntry {
+            command,
+            author,
+            name: call.name.clone(),
+            fields: call.fields.clone(),
+            bucket: home.bucket.clone(),
+            stuck: false,
+            since: WallTime(call.clock),
+            predicted: None,
+        };
+        let stuck = self.stuck.iter().map(move |(command, (home, call))| OutboxEntry {
+            stuck: true,
+            ..entry(*command, self.me, call, home)
+        });
+        let waiting = self.preview.pending().map(move |(turn, pending)| OutboxEntry {
             predicted: pending.judged.as_ref().map(|judged| judged.verdict.clone()),
-        })
+            ..entry(turn.command, turn.author, &pending.call, &pending.home)
+        });
+        stuck.chain(waiting)
     }
 
     /// A command by somebody who has seen what this ledger holds.
-    pub fn call(&self, name: &str, version: u32, fields: Value, now: WallTime) -> Call {
-        let mut seen = Seen { decided: self.order, pending: BTreeMap::new() };
+    pub fn call(
+        &self,
+        (name, version): (&str, u32),
+        fields: Value,
+        ledger: &DocumentId,
+        now: WallTime,
+    ) -> Call {
+        let mut seen = Seen::default();
+        for volume in self.volumes.values() {
+            seen.note_decided(&volume.home, volume.order);
+        }
+        let own = self.preview.pending().filter(|(turn, _)| turn.author == self.me);
+        let last = own.last().filter(|(_, pending)| pending.home.ledger != *ledger);
+        let after = last.map(|(turn, pending)| (pending.home.ledger, turn.command));
         for turn in self.preview.last_of_chains().filter(|turn| turn.author != self.me) {
             seen.note(turn.command);
         }
         let clock = now.0.max(self.preview.last_clock().saturating_add(1));
-        Call { name: name.to_owned(), version, fields, seen, clock }
+        Call { name: name.to_owned(), version, fields, seen, after, clock }
     }
 
     /// What would become of a command of this device's own, given now.
     pub fn try_call(&self, command: CommandId, call: &Call, rank: Option<Rank>) -> Verdict {
         let (author, at) = (self.me, WallTime(call.clock));
         let case = Case { command, call, author, rank, at, order: None };
-        judge(&self.registry, self.preview.table(), &case).verdict
+        judge(&self.registry, (self.preview.table(), &self.homes), &case).verdict
     }
 
-    /// Takes in a command, the next of its chain.
+    /// Takes in a command of a bucket, the next of its chain.
     pub fn take_call(
         &mut self,
-        command: CommandId,
-        author: DeviceId,
+        home: &Home,
+        (command, author): (CommandId, DeviceId),
         rank: Option<Rank>,
         call: Call,
     ) {
-        if author == self.me {
-            let nameless = self.answers.iter_mut().filter(|answer| answer.command == command);
-            nameless.for_each(|answer| answer.name.clone_from(&call.name));
-            self.names.insert(command, call.name.clone());
-        }
+        self.note_name(command, author, &call);
         if self.is_decided(&command) {
             return;
         }
         let turn = Turn { clock: call.clock, author, command };
-        self.preview.insert(turn, Pending { call, rank, judged: None });
-        self.arrivals.push_back(command);
+        let home = home.clone();
+        self.preview.insert(turn, Pending { call, home, rank, judged: None });
+        let number = self.arrivals.last_key_value().map_or(0, |(last, _)| last + 1);
+        self.arrivals.insert(number, command);
+        self.arrived.insert(command, number);
+    }
+
+    /// Takes in a command of this device's own that can't go, as it may not read the bucket any more.
+    pub fn take_stuck(&mut self, home: &Home, command: CommandId, call: Call) {
+        self.note_name(command, self.me, &call);
+        if !self.is_decided(&command) {
+            self.stuck.insert(command, (home.clone(), call));
+        }
     }
 
     /// Takes in that an author takes a command back.
     pub fn take_cancel(&mut self, command: CommandId) {
-        if !self.is_decided(&command) && self.preview.drop(&command).is_some() {
-            self.cancelled.insert(command);
+        if !self.is_decided(&command)
+            && let Some(pending) = self.preview.drop(&command)
+        {
+            self.cancelled.insert(command, pending.home);
         }
     }
 
-    /// Takes in a decision by whoever decides. One that comes too early waits for those in front of it.
-    pub fn take_decision(&mut self, decision: Decision) {
-        if decision.order <= self.order || self.waiting.contains_key(&decision.order) {
+    /// Takes in a decision by whoever decides, or the part of it that stands in the ledger of a bucket. One that comes too
+    /// early waits for those in front of it, and for its other parts.
+    pub fn take_decision(&mut self, home: &Home, decision: Decision) {
+        let volume = self.volumes.entry(home.ledger).or_insert_with(|| Volume::new(home));
+        if decision.place <= volume.place || volume.waiting.contains_key(&decision.place) {
             self.faulty = true;
             tracing::error!(
                 order = decision.order,
@@ -221,17 +310,43 @@ impl Ledger {
             );
             return;
         }
-        if self.waiting.len() < MAX_WAITING {
-            self.waiting.insert(decision.order, decision);
+        if volume.waiting.len() < MAX_WAITING {
+            volume.waiting.insert(decision.place, decision);
         }
+        self.advance(home.ledger);
+    }
+
+    /// Takes in what waits in a ledger and is whole, and what waits in others for that.
+    fn advance(&mut self, ledger: DocumentId) {
+        let mut ledgers = vec![ledger];
         while !self.faulty
-            && let Some(next) = self.waiting.remove(&(self.order + 1))
+            && let Some(ledger) = ledgers.pop()
         {
-            match next.previous == self.last {
-                true => self.apply(&next),
-                false => self.faulty = true,
+            let Some(whole) = self.next_whole(&ledger) else { continue };
+            let parts = whole.iter().filter_map(|ledger| self.volumes.get_mut(ledger)?.next());
+            let parts: Vec<_> = parts.collect();
+            self.faulty = parts.len() < whole.len();
+            if !self.faulty {
+                self.apply(&parts);
+            }
+            ledgers.extend(whole);
+        }
+    }
+
+    /// The ledgers in which the parts of the next decision stand that one ledger waits for, if all are here that this
+    /// device may read.
+    fn next_whole(&self, ledger: &DocumentId) -> Option<Vec<DocumentId>> {
+        let next = self.volumes.get(ledger)?.peek()?;
+        let mut whole = vec![*ledger];
+        for (other, place) in next.others.iter().filter(|(other, _)| self.scope.reads(other)) {
+            let volume = self.volumes.get(other)?;
+            match volume.peek() {
+                _ if volume.place >= *place => {}
+                Some(part) if part.place == *place => whole.push(*other),
+                _ => return None,
             }
         }
+        Some(whole)
     }
 
     /// Takes in that a task is done.
@@ -241,58 +356,76 @@ impl Ledger {
 
     /// Forgets all, to be folded from the start of its log again: what counts of it is other than it was.
     pub fn start_over(&mut self) {
-        *self = Self::new(self.registry.clone(), self.me);
+        let scope = std::mem::replace(&mut self.scope, Scope::all());
+        *self = Self { scope, ..Self::new(self.registry.clone(), self.me, self.space) };
     }
 
     /// Runs what has not run, and again what runs on something that changed; says whether what is shown may be another.
     pub fn settle(&mut self) -> bool {
-        self.preview.settle(&self.registry, &self.confirmed)
+        self.preview.settle(&self.registry, (&self.confirmed, &self.homes))
     }
 
     /// Up to so many undecided commands that are `ready`, in the order in which they came; one that is not holds up those
     /// behind it on its chain. Ready ones come with their authors.
     pub fn ready(
-        &mut self,
+        &self,
         limit: usize,
         ready: impl Fn(&CommandId) -> Option<DeviceId>,
     ) -> Vec<(CommandId, DeviceId)> {
         let mut held_up = BTreeSet::new();
-        let mut found = Vec::new();
-        let mut later = VecDeque::new();
-        while found.len() < limit
-            && let Some(command) = self.arrivals.pop_front()
-        {
-            let author = ready(&command).filter(|_| !held_up.contains(&command.chain));
-            match author {
-                _ if self.is_decided(&command) => {}
-                Some(author) => found.push((command, author)),
-                None => {
-                    held_up.insert(command.chain);
-                    later.push_back(command);
-                }
+        let ready = |command: &CommandId| {
+            let author = ready(command).filter(|_| !held_up.contains(&command.chain));
+            if author.is_none() {
+                held_up.insert(command.chain);
             }
-        }
-        later.append(&mut self.arrivals);
-        self.arrivals = later;
-        found
+            Some((*command, author?))
+        };
+        self.arrivals.values().filter_map(ready).take(limit).collect()
     }
 
     /// Whether this program can decide: it knows commands, and nothing contradicts itself.
     pub fn can_decide(&self) -> bool {
-        !self.registry.is_empty() && !self.faulty && self.waiting.is_empty()
+        let waits = |volume: &Volume| !volume.waiting.is_empty();
+        !self.registry.is_empty() && !self.faulty && !self.volumes.values().any(waits)
     }
 
-    /// Begins to decide upon what is [`ready`](Self::ready).
-    pub fn draft(&self) -> Draft<'_> {
-        Draft::of(self, self.last)
+    /// Begins to decide upon what is [`ready`](Self::ready). Who may read which bucket, `reads` says.
+    pub fn draft<'a>(&'a self, reads: &'a dyn Fn(&DeviceId, &Bucket) -> bool) -> Draft<'a> {
+        Draft::of(self, reads)
     }
 
     pub(super) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    pub(super) fn is_cancelled(&self, command: &CommandId) -> bool {
-        self.cancelled.contains(command)
+    /// The bucket of a command that its author takes back.
+    pub fn cancelled_in(&self, command: &CommandId) -> Option<&Home> {
+        self.cancelled.get(command)
+    }
+
+    /// The bucket of a command that is not decided.
+    pub fn home_of(&self, command: &CommandId) -> Option<&Home> {
+        self.preview.get(command).map(|(_, pending)| &pending.home)
+    }
+
+    /// A bucket, with its ledger in this space.
+    pub fn home(&self, bucket: Bucket) -> Home {
+        let ledger = match bucket.is_common() {
+            true => self.homes.common().ledger,
+            false => Label::ledger(&bucket).document(&self.space),
+        };
+        Home { bucket, ledger }
+    }
+
+    /// The bucket that a command says that it travels in, if the program knows it.
+    pub fn bucket_of(&self, name: &str, version: u32, fields: &Value) -> Option<Bucket> {
+        self.registry.bucket_of_call(name, version, fields)
+    }
+
+    /// Where a ledger ends: the place of its last decision, and the hash of that.
+    pub(super) fn end(&self, ledger: &DocumentId) -> (u64, Hash) {
+        let end = self.volumes.get(ledger).map(|volume| (volume.place, volume.last));
+        end.unwrap_or((0, Hash([0; 32])))
     }
 
     /// A command that is not decided, as it was given.
@@ -300,37 +433,86 @@ impl Ledger {
         self.preview.get(command).map(|(_, pending)| &pending.call)
     }
 
-    fn is_decided(&self, command: &CommandId) -> bool {
+    /// Whether a command was decided, as far as is known here.
+    pub fn is_decided(&self, command: &CommandId) -> bool {
         self.decided.get(&command.chain).is_some_and(|number| command.number <= *number)
     }
 
-    fn apply(&mut self, decision: &Decision) {
-        for (place, cell) in &decision.writes {
-            self.confirmed.set(place, cell.clone());
+    fn note_name(&mut self, command: CommandId, author: DeviceId, call: &Call) {
+        if author == self.me {
+            let nameless = self.answers.iter_mut().filter(|answer| answer.command == command);
+            nameless.for_each(|answer| answer.name.clone_from(&call.name));
+            self.names.insert(command, call.name.clone());
         }
-        (self.order, self.last) = (decision.order, decision.hash());
-        let decided = self.decided.entry(decision.command.chain).or_default();
-        *decided = decision.command.number.max(*decided);
-        self.cancelled.remove(&decision.command);
-        let pending = self.preview.get(&decision.command);
-        let fields = pending.map(|(_, pending)| pending.call.fields.clone());
-        self.preview.decided(decision);
-        self.tasks.take(decision);
-        self.answer(decision, fields);
     }
 
-    fn answer(&mut self, decision: &Decision, fields: Option<Value>) {
-        let news = News::Verdict(decision.verdict.clone());
-        let verdict = (decision.author, decision.command, fields, news);
-        let news = decision.news.iter();
-        let revisions = news.map(|(stamp, revision)| {
-            (stamp.author, stamp.command, None, News::Revision(revision.clone()))
-        });
-        for (author, command, fields, news) in [verdict].into_iter().chain(revisions) {
-            if author == self.me {
-                let name = self.names.get(&command).cloned().unwrap_or_default();
-                self.answers.push(Answer { command, name, fields, at: decision.at, news });
+    /// Takes in a decision, all of it that this device may read.
+    fn apply(&mut self, parts: &[(Home, Decision)]) {
+        let Some((_, first)) = parts.first() else { return };
+        let (order, command) = (first.order, first.command);
+        let each = parts.iter().map(|(home, part)| (home, part));
+        let changes = apply(&mut self.confirmed, &mut self.homes, each);
+        self.order = self.order.max(order);
+        let decided = self.decided.entry(command.chain).or_default();
+        *decided = command.number.max(*decided);
+        self.cancelled.remove(&command);
+        if let Some(number) = self.arrived.remove(&command) {
+            self.arrivals.remove(&number);
+        }
+        let pending = self.preview.get(&command).map(|(_, pending)| &pending.call);
+        let stuck = self.stuck.remove(&command).map(|(_, call)| call);
+        let fields = pending.or(stuck.as_ref()).map(|call| call.fields.clone());
+        self.preview.decided(&command, &changes, order);
+        for (home, part) in parts {
+            self.tasks.take(home, part);
+            // Who gave a command in another bucket hears of it in their own.
+            if home.bucket.is_common() || home.bucket.owner() == Some(self.me) {
+                self.answer(part, &fields);
             }
         }
+    }
+
+    fn answer(&mut self, part: &Decision, fields: &Option<Value>) {
+        let at = part.at;
+        if let Some(verdict) = part.verdict.clone().filter(|_| part.author == self.me) {
+            let (command, name) = (part.command, self.name_of(&part.command));
+            let (fields, news) = (fields.clone(), News::Verdict(verdict));
+            self.answers.push(Answer { command, name, fields, at, news });
+            self.answers.extend(self.early.remove(&command).into_iter().flatten());
+        }
+        for (stamp, revision) in part.news.iter().filter(|(stamp, _)| stamp.author == self.me) {
+            let (command, name) = (stamp.command, self.name_of(&stamp.command));
+            let (fields, news) = (None, News::Revision(revision.clone()));
+            let answer = Answer { command, name, fields, at, news };
+            match self.is_decided(&command) {
+                true => self.answers.push(answer),
+                false => self.early.entry(command).or_default().push(answer),
+            }
+        }
+    }
+
+    fn name_of(&self, command: &CommandId) -> String {
+        self.names.get(command).cloned().unwrap_or_default()
+    }
+}
+
+impl Volume {
+    fn new(home: &Home) -> Self {
+        let (home, last) = (home.clone(), Hash([0; 32]));
+        Self { home, place: 0, last, order: 0, waiting: BTreeMap::new() }
+    }
+
+    fn peek(&self) -> Option<&Decision> {
+        self.waiting.get(&(self.place + 1))
+    }
+
+    /// Goes on to the next decision; nothing if it does not follow on the last.
+    fn next(&mut self) -> Option<(Home, Decision)> {
+        let next = self.waiting.remove(&(self.place + 1))?;
+        if next.previous != self.last {
+            return None;
+        }
+        (self.place, self.last, self.order) = (next.place, next.hash(), next.order);
+        Some((self.home.clone(), next))
     }
 }

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::Index;
 use super::judge::{Case, Judged, judge};
-use super::{Call, CommandId, Decision, Registry};
+use super::{Call, CommandId, Registry};
 use crate::clock::WallTime;
 use crate::id::{ChainId, DeviceId};
-use crate::record::{Cell, Place, Table};
+use crate::record::{Cell, Home, Homes, Place, Table};
 use crate::roster::Rank;
 
 /// The confirmed records with the undecided commands on top.
@@ -42,6 +42,8 @@ pub(super) struct Turn {
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     pub(super) call: Call,
+    /// The bucket that it travels in.
+    pub(super) home: Home,
     pub(super) rank: Option<Rank>,
     /// Nothing until it has run.
     pub(super) judged: Option<Judged>,
@@ -88,7 +90,7 @@ impl Preview {
     /// Adds a command. It runs at the next [`settle`](Self::settle).
     pub(super) fn insert(&mut self, turn: Turn, pending: Pending) {
         self.turns.insert(turn.command, turn);
-        self.seen.insert((pending.call.seen.decided, turn));
+        self.seen.insert((pending.call.seen.latest(), turn));
         self.pending.insert(turn, pending);
         self.due.insert(turn);
         self.stale = true;
@@ -104,20 +106,25 @@ impl Preview {
         Some(pending)
     }
 
-    /// Takes a decision in, which the confirmed records hold now.
-    pub(super) fn decided(&mut self, decision: &Decision) {
+    /// Takes in what was decided upon a command, which the confirmed records hold now.
+    pub(super) fn decided(
+        &mut self,
+        command: &CommandId,
+        changes: &[(Place, Option<Cell>)],
+        order: u64,
+    ) {
         self.stale = true;
-        self.due.extend(self.index.naming(&decision.command));
-        let removed = self.remove(&decision.command);
+        self.due.extend(self.index.naming(command));
+        let removed = self.remove(command);
         let shown = removed.as_ref().map(|(_, pending)| pending.writes()).unwrap_or_default();
         let mut places: BTreeMap<&Place, Change<'_>> = BTreeMap::new();
         shown.iter().for_each(|(place, cell)| places.entry(place).or_default().from = Some(cell));
-        for (place, cell) in &decision.writes {
+        for (place, cell) in changes {
             places.entry(place).or_default().to = Some(cell);
         }
         for (place, change) in places {
             self.moved.insert(place.clone());
-            self.moves_down(place, &change, removed.as_ref().map(|(turn, _)| turn), decision.order);
+            self.moves_down(place, &change, removed.as_ref().map(|(turn, _)| turn), order);
         }
     }
 
@@ -134,11 +141,15 @@ impl Preview {
     }
 
     /// Runs what has not run, and again what runs on something that changed; says whether there was anything new.
-    pub(super) fn settle(&mut self, registry: &Registry, confirmed: &Table) -> bool {
+    pub(super) fn settle(
+        &mut self,
+        registry: &Registry,
+        (confirmed, homes): (&Table, &Homes),
+    ) -> bool {
         let first = self.due.first().copied();
         self.roll_back(first.as_ref(), confirmed);
         if let Some(first) = first {
-            self.run_from(first, registry);
+            self.run_from(first, registry, homes);
         }
         if self.pending.is_empty() {
             // The same as it is, but one with the confirmed records in memory.
@@ -164,11 +175,11 @@ impl Preview {
     }
 
     /// Brings the table from that turn to the end. Whoever runs again may make others run that come later.
-    fn run_from(&mut self, first: Turn, registry: &Registry) {
+    fn run_from(&mut self, first: Turn, registry: &Registry, homes: &Homes) {
         let turns: Vec<_> = self.pending.range(first..).map(|(turn, _)| *turn).collect();
         for turn in turns {
             if self.due.remove(&turn) {
-                self.run(&turn, registry);
+                self.run(&turn, registry, homes);
             }
             for (place, cell) in self.pending.get(&turn).map(Pending::writes).unwrap_or_default() {
                 self.table.set(place, cell.clone());
@@ -176,9 +187,9 @@ impl Preview {
         }
     }
 
-    fn run(&mut self, turn: &Turn, registry: &Registry) {
+    fn run(&mut self, turn: &Turn, registry: &Registry, homes: &Homes) {
         let Some(pending) = self.pending.get_mut(turn) else { return };
-        let judged = judge(registry, &self.table, &turn.case(pending));
+        let judged = judge(registry, (&self.table, homes), &turn.case(pending));
         let before = pending.judged.replace(judged.clone());
         if let Some(before) = &before {
             self.index.remove(turn, before);
@@ -196,7 +207,7 @@ impl Preview {
     fn remove(&mut self, command: &CommandId) -> Option<(Turn, Pending)> {
         let turn = self.turns.remove(command)?;
         let pending = self.pending.remove(&turn)?;
-        self.seen.remove(&(pending.call.seen.decided, turn));
+        self.seen.remove(&(pending.call.seen.latest(), turn));
         self.due.remove(&turn);
         if let Some(judged) = &pending.judged {
             self.index.remove(&turn, judged);

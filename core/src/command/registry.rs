@@ -10,21 +10,29 @@ use serde::Serialize;
 use super::footprint::Footprint;
 use super::transaction::Halt;
 use super::{Call, Failure, Handler, Transaction, Verdict};
-use crate::record::{Policies, Policy, Record, Value};
+use crate::record::{Bucket, Policies, Policy, Record, RowId, Value, ValueError};
 
 /// The types of record and command that a program knows.
 ///
 /// The same program, with the same registry, is to run on the devices and on the anchor.
 #[derive(Clone, Default)]
 pub struct Registry {
-    collections: BTreeMap<&'static str, Policies>,
+    collections: BTreeMap<&'static str, Collection>,
     commands: BTreeMap<&'static str, CommandType>,
+}
+
+#[derive(Clone)]
+struct Collection {
+    policies: Policies,
+    /// Nothing where all its records are in the common bucket.
+    bucket: Option<fn(&Value) -> Result<Bucket, ValueError>>,
 }
 
 #[derive(Clone)]
 struct CommandType {
     version: u32,
     upcast: fn(u32, Value) -> Option<Value>,
+    bucket: fn(&Value) -> Result<Bucket, ValueError>,
     run: Run,
     check: Run,
 }
@@ -48,7 +56,10 @@ impl Registry {
     /// Adds a type of record.
     #[must_use]
     pub fn record<R: Record>(mut self) -> Self {
-        self.collections.insert(R::COLLECTION, R::policies());
+        let bucket: fn(&Value) -> Result<Bucket, ValueError> =
+            |record| record.to::<R>().map(|record| record.bucket());
+        let bucket = R::BUCKET.map(|_| bucket);
+        self.collections.insert(R::COLLECTION, Collection { policies: R::policies(), bucket });
         self
     }
 
@@ -56,7 +67,8 @@ impl Registry {
     #[must_use]
     pub fn command<C: Handler>(mut self) -> Self {
         let (run, check) = (untyped::<C, _>(C::run), untyped::<C, _>(C::check));
-        let kind = CommandType { version: C::VERSION, upcast: C::upcast, run, check };
+        let bucket = |fields: &Value| fields.to::<C>().map(|command| command.bucket());
+        let kind = CommandType { version: C::VERSION, upcast: C::upcast, bucket, run, check };
         self.commands.insert(C::NAME, kind);
         self
     }
@@ -69,16 +81,47 @@ impl Registry {
     /// The policy of a field.
     pub fn policy(&self, collection: &str, field: &str) -> &Policy {
         const DEFAULT: &Policy = &Policy::ServerWins;
-        self.collections.get(collection).map_or(DEFAULT, |policies| policies.of(field))
+        self.collections.get(collection).map_or(DEFAULT, |of| of.policies.of(field))
+    }
+
+    /// The bucket that a command travels in, if this program knows it and can read it.
+    pub(super) fn bucket_of_call(
+        &self,
+        name: &str,
+        version: u32,
+        fields: &Value,
+    ) -> Option<Bucket> {
+        let fields = self.current(name, version, fields.clone())?;
+        (self.commands.get(name)?.bucket)(&fields).ok()
+    }
+
+    /// Whether records of a collection say which bucket they are in.
+    pub(super) fn has_buckets(&self, collection: &str) -> bool {
+        self.collections.get(collection).is_some_and(|collection| collection.bucket.is_some())
+    }
+
+    /// The bucket that a record is in.
+    pub(super) fn bucket_of(&self, row: &RowId, record: &Value) -> Result<Bucket, Failure> {
+        let of = self.collections.get(row.collection.as_str()).and_then(|it| it.bucket);
+        let bucket = of.map_or_else(|| Ok(Bucket::default()), |of| of(record));
+        let bad = |what: String| Failure::BadRecord { place: row.to_string(), what };
+        let bucket = bucket.map_err(|error| bad(error.to_string()))?;
+        match bucket.is_sound() {
+            true => Ok(bucket),
+            false => Err(bad(format!("“{bucket}” can't be a bucket"))),
+        }
     }
 
     /// A command's fields as of today's version; nothing if it can't be run.
     pub(super) fn upcast(&self, call: &Call) -> Option<Value> {
-        let kind = self.commands.get(call.name.as_str())?;
-        let steps = call.version..kind.version;
-        let current =
-            steps.clone().try_fold(call.fields.clone(), |fields, from| (kind.upcast)(from, fields));
-        current.filter(|_| call.version <= kind.version)
+        self.current(&call.name, call.version, call.fields.clone())
+    }
+
+    fn current(&self, name: &str, version: u32, fields: Value) -> Option<Value> {
+        let kind = self.commands.get(name)?;
+        let mut steps = version..kind.version;
+        let current = steps.try_fold(fields, |fields, from| (kind.upcast)(from, fields));
+        current.filter(|_| version <= kind.version)
     }
 
     /// Runs a command of today's version.
@@ -113,10 +156,11 @@ impl Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let commands: Vec<_> = self.commands.keys().collect();
-        let collections = &self.collections;
+        let collections = self.collections.iter().map(|(name, of)| (name, &of.policies));
+        let collections: BTreeMap<_, _> = collections.collect();
         f.debug_struct("Registry")
             .field("commands", &commands)
-            .field("collections", collections)
+            .field("collections", &collections)
             .finish()
     }
 }
@@ -152,6 +196,6 @@ fn caught(run: impl FnOnce() -> Result<Value, Ended>) -> Result<Value, Ended> {
     })
 }
 
-fn bad_fields(error: crate::record::ValueError) -> Ended {
+fn bad_fields(error: ValueError) -> Ended {
     Ended::Failed(Failure::BadFields { what: error.to_string() })
 }

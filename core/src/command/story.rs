@@ -23,8 +23,8 @@ pub struct Chapter {
     pub rank: Option<Rank>,
     /// What the author had seen, by their own word.
     pub seen: Seen,
-    /// What became of it.
-    pub verdict: Verdict,
+    /// What became of it; nothing if only what it did to the field's bucket can be read here.
+    pub verdict: Option<Verdict>,
     /// The field as it was before, and as it is since; nothing where the record is not there.
     pub before: Option<Cell>,
     /// See [`before`](Self::before).
@@ -39,19 +39,28 @@ pub struct Chapter {
     pub chain: ChainId,
 }
 
-/// Tells the story of a field from the ledger's log, each chain from its start; the first decision first.
+/// Tells the story of a field from the logs of ledgers, each chain from its start; the first decision first.
 pub fn story(log: &[Segment], place: &Place) -> Vec<Chapter> {
     let heads = log.iter().filter_map(Segment::head);
     let authors: BTreeMap<_, _> = heads.map(|head| (head.id(), head.device)).collect();
     let calls: BTreeMap<_, Call> = entries(log, EntryKind::CALL).collect();
-    let decisions = entries::<Decision>(log, EntryKind::DECISION);
-    let in_order: BTreeMap<_, _> =
-        decisions.map(|(entry, decision)| (decision.order, (entry.chain, decision))).collect();
-    let mut before = None;
+    let mut in_order: BTreeMap<u64, Vec<_>> = BTreeMap::new();
+    for (entry, part) in entries::<Decision>(log, EntryKind::DECISION) {
+        in_order.entry(part.order).or_default().push((entry.chain, part));
+    }
+    let mut before: Option<Cell> = None;
     let mut chapters = Vec::new();
-    for (order, (chain, decision)) in in_order {
-        let mut writes = decision.writes.into_iter();
-        let Some((_, after)) = writes.find(|(written, _)| written == place) else { continue };
+    for (order, parts) in in_order {
+        let verdict = parts.iter().find_map(|(_, part)| part.verdict.clone());
+        let found = parts.into_iter().find_map(|(chain, part)| {
+            let (_, after) = part.writes.iter().find(|(written, _)| written == place)?.clone();
+            Some((chain, part, after))
+        });
+        let Some((chain, decision, after)) = found else { continue };
+        // Where the record only came from another bucket, nobody set it.
+        if before.as_ref().zip(after.as_ref()).is_some_and(|(a, b)| a.shows_as(b)) {
+            continue;
+        }
         let Some(decider) = authors.get(&chain).copied() else { continue };
         let call = calls.get(&decision.command);
         let by = after.as_ref().and_then(|cell| cell.claim.by.as_ref());
@@ -61,7 +70,7 @@ pub fn story(log: &[Segment], place: &Place) -> Vec<Chapter> {
             author: decision.author,
             rank: by.filter(|by| by.command == decision.command).and_then(|by| by.rank.clone()),
             seen: call.map(|call| call.seen.clone()).unwrap_or_default(),
-            verdict: decision.verdict,
+            verdict,
             before: std::mem::replace(&mut before, after.clone()),
             after,
             order,

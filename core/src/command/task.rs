@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Decision;
-use crate::record::Value;
+use crate::record::{Bucket, Home, Value};
 
 /// A type of effect: what an app declares.
 pub trait Effect: Serialize + DeserializeOwned + 'static {
@@ -39,6 +39,8 @@ pub struct Task {
     pub name: String,
     /// What is to be done.
     pub value: Value,
+    /// The bucket of the command that asks for it.
+    pub bucket: Bucket,
 }
 
 /// The tasks that are not done.
@@ -50,11 +52,12 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    pub(super) fn take(&mut self, decision: &Decision) {
+    pub(super) fn take(&mut self, home: &Home, decision: &Decision) {
         for (index, (name, value)) in (0..).zip(&decision.effects) {
             let id = TaskId { order: decision.order, index };
             let key = format!("{}-{index}", decision.command);
-            let task = Task { id, key, name: name.clone(), value: value.clone() };
+            let (name, value, bucket) = (name.clone(), value.clone(), home.bucket.clone());
+            let task = Task { id, key, name, value, bucket };
             if !self.done.remove(&id) {
                 self.open.insert(id, task);
             }
@@ -66,6 +69,11 @@ impl Tasks {
         if self.open.remove(&id).is_none() && !decided {
             self.done.insert(id);
         }
+    }
+
+    /// A task that is not done.
+    pub(super) fn get(&self, id: &TaskId) -> Option<&Task> {
+        self.open.get(id)
     }
 
     /// The first open task behind that one which is of that name.

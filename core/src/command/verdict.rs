@@ -132,6 +132,17 @@ pub enum Failure {
     TooLarge,
 }
 
+impl Revision {
+    /// The field.
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::Overruled { place, .. }
+            | Self::Contested { place, .. }
+            | Self::Settled { place, .. } => place,
+        }
+    }
+}
+
 impl Verdict {
     /// Whether anything of the command stands.
     pub fn stands(&self) -> bool {
@@ -150,6 +161,27 @@ impl Verdict {
 }
 
 impl<O, R> Verdict<O, R> {
+    /// The fields in which it did not get its way.
+    pub fn losses(&self) -> &[Loss] {
+        match self {
+            Self::Yielded { fields, .. }
+            | Self::Overruled { fields, .. }
+            | Self::Contested { fields, .. }
+            | Self::Preceded { fields } => fields,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn losses_mut(&mut self) -> &mut [Loss] {
+        match self {
+            Self::Yielded { fields, .. }
+            | Self::Overruled { fields, .. }
+            | Self::Contested { fields, .. }
+            | Self::Preceded { fields } => fields,
+            _ => &mut [],
+        }
+    }
+
     /// The verdict in the terms of a type of command.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ impl EntryKind {
     pub const DONE: Self = Self(7);
     /// A [`Guest`]'s update: written by a stock Yjs client, and signed for it by whoever let it in.
     pub const GUEST: Self = Self(8);
+    /// Nothing: it begins a bucket's ledger, so that whoever may read the bucket hears what it is called.
+    pub const BEGUN: Self = Self(9);
 }
 
 /// One entry, borrowed from the bytes of its segment.

@@ -94,6 +94,13 @@ impl Cell {
         shown.into_iter().chain(self.rivals.claims())
     }
 
+    /// As it shows in a bucket into which its record came with that decision: nobody saw there what was before.
+    pub(crate) fn arrived(mut self, order: u64) -> Self {
+        let stamps = self.claims_mut().filter_map(|claim| claim.by.as_mut());
+        stamps.for_each(|by| by.order = Some(order));
+        self
+    }
+
     fn claims_mut(&mut self) -> impl Iterator<Item = &mut Claim> {
         let rivals = match &mut self.rivals {
             Rivals::None => &mut [][..],

@@ -82,6 +82,12 @@ impl Table {
         self.row(id).is_some()
     }
 
+    /// All that is known of a record, also of one that was removed: its fields, and whether it is there.
+    pub(crate) fn cells(&self, id: &RowId) -> impl Iterator<Item = (Place, &Cell)> {
+        let cells = self.rows.get(id).into_iter().flat_map(|row| &*row.cells);
+        cells.map(|(name, cell)| (id.field(name), cell))
+    }
+
     /// Sets a field, or takes it out.
     pub(crate) fn set(&mut self, place: &Place, cell: Option<Cell>) {
         let Some(row) = self.rows.get_mut(&place.row) else {

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::{JoinRequest, Quote, Role};
 use crate::document::Label;
-use crate::id::DeviceId;
+use crate::id::{DeviceId, DocumentId};
 use crate::log::Frontier;
 
 /// The longest name of a rank, in bytes.
@@ -60,6 +60,22 @@ pub enum Act {
         /// The document.
         document: Label,
     },
+    /// Let a member read a bucket, named by its ledger: admins may. What it is called is told to those who read it alone.
+    Grant {
+        /// The bucket's ledger.
+        ledger: DocumentId,
+        /// The member.
+        device: DeviceId,
+    },
+    /// Took that back: admins may.
+    Revoke {
+        /// The bucket's ledger.
+        ledger: DocumentId,
+        /// The member.
+        device: DeviceId,
+        /// Where each of their chains ends there: what comes behind does not count, unless they may read it again.
+        cuts: Frontier,
+    },
     /// Showed a stretch of a chain that was forked: it counts as if it had come as it was written. Everybody may.
     Quote(Box<Quote>),
 }
@@ -70,9 +86,12 @@ impl Act {
         match self {
             Self::Admit(request) => Some(request.device()),
             Self::Appoint { device, .. } | Self::Remove { device, .. } => Some(*device),
-            Self::Close { .. } | Self::Delete { .. } | Self::Restore { .. } | Self::Quote(_) => {
-                None
-            }
+            Self::Close { .. }
+            | Self::Delete { .. }
+            | Self::Restore { .. }
+            | Self::Grant { .. }
+            | Self::Revoke { .. }
+            | Self::Quote(_) => None,
         }
     }
 }

@@ -304,7 +304,11 @@ impl Evidence {
                 document.is_sound() && !document.is_reserved()
             }
             Act::Quote(_) => false,
-            Act::Appoint { .. } | Act::Remove { .. } | Act::Close { .. } => true,
+            Act::Appoint { .. }
+            | Act::Remove { .. }
+            | Act::Close { .. }
+            | Act::Grant { .. }
+            | Act::Revoke { .. } => true,
         }
     }
 }

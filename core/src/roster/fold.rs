@@ -5,6 +5,7 @@
 //! another like this, mutual ones all count, so that the one who is faster, or whose clock lies, wins nothing.
 
 mod documents;
+mod grants;
 mod strife;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use crate::clock::WallTime;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId};
 use crate::log::{Frontier, Point};
+
+pub(super) use grants::Grants;
 
 /// What the roster knows of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +75,8 @@ pub(super) struct Outcome {
     pub(super) mender: Option<DeviceId>,
     /// Documents that are deleted.
     pub(super) deleted: BTreeMap<Label, Former>,
+    /// Who may read which bucket.
+    pub(super) grants: Grants,
 }
 
 impl Deed {
@@ -171,7 +176,9 @@ impl<'a> Court<'a> {
             | Act::Remove { .. }
             | Act::Close { .. }
             | Act::Delete { .. }
-            | Act::Restore { .. } => author.role == Role::Admin,
+            | Act::Restore { .. }
+            | Act::Grant { .. }
+            | Act::Revoke { .. } => author.role == Role::Admin,
         }
     }
 
@@ -191,6 +198,8 @@ impl<'a> Court<'a> {
             | Act::Close { .. }
             | Act::Delete { .. }
             | Act::Restore { .. }
+            | Act::Grant { .. }
+            | Act::Revoke { .. }
             | Act::Quote(_) => false,
         };
         reaches && strong.is_concurrent_with(other)
@@ -313,6 +322,7 @@ impl<'a> Court<'a> {
         };
         outcome.mender = longest(Role::Anchor).or_else(|| longest(Role::Admin));
         outcome.deleted = documents::deleted(self.counting());
+        outcome.grants = grants::grants(self.counting());
         outcome.trusted.insert(self.genesis.creator());
         let named = self.counting().filter_map(names);
         for (device, role) in named.filter(|(_, role)| matches!(role, Role::Anchor | Role::Admin)) {

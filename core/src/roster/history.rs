@@ -81,9 +81,12 @@ fn turn((deed, counts): (&Deed, bool)) -> Option<Turn> {
         }
         Act::Appoint { role, rank, .. } => Leave::Appointed { role: *role, rank: rank.clone() },
         Act::Remove { .. } => Leave::Removed,
-        Act::Close { .. } | Act::Delete { .. } | Act::Restore { .. } | Act::Quote(_) => {
-            return None;
-        }
+        Act::Close { .. }
+        | Act::Delete { .. }
+        | Act::Restore { .. }
+        | Act::Grant { .. }
+        | Act::Revoke { .. }
+        | Act::Quote(_) => return None,
     };
     Some(Turn { by: deed.author, at: deed.at, counts, what })
 }

@@ -1,12 +1,14 @@
 //! Who is in the space, by all that is known.
 
+use std::collections::BTreeSet;
+
 use super::entry::RosterEntry;
 use super::evidence::Evidence;
 use super::fold::{Deed, Former, Member, Outcome, counting, fold};
-use super::{Act, Genesis, JoinRequest, Quote, Rank};
+use super::{Act, Genesis, JoinRequest, Quote, Rank, Role, Scope};
 use crate::clock::WallTime;
 use crate::document::Label;
-use crate::id::{ChainId, DeviceId};
+use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::log::{Frontier, Point, Segment};
 
 /// Who is in the space, and the log that says so.
@@ -81,6 +83,57 @@ impl Roster {
             None if writes => Reach::Whole,
             None => Reach::Nothing,
         }
+    }
+
+    /// The buckets' ledgers that somebody may read by what admins have granted, or by their role. The common one and their
+    /// own need neither.
+    pub fn scope(&self, device: &DeviceId) -> Scope {
+        let Some(member) = self.member(device) else { return Scope::default() };
+        let given = self.outcome.grants.given.iter();
+        let given = given.filter(|(_, readers)| readers.contains(device));
+        let ledgers = given.map(|(ledger, _)| *ledger).collect();
+        Scope { all: member.role >= Role::Anchor, ledgers }
+    }
+
+    /// Whether somebody may read a bucket's ledger, in the same way.
+    pub fn reads(&self, device: &DeviceId, ledger: &DocumentId) -> bool {
+        let member = self.member(device);
+        member.is_some_and(|it| it.role >= Role::Anchor || self.is_granted(device, ledger))
+    }
+
+    /// The ledgers of which something was granted, with those to whom it was.
+    pub fn grants(&self) -> impl Iterator<Item = (&DocumentId, &BTreeSet<DeviceId>)> {
+        self.outcome.grants.given.iter()
+    }
+
+    /// Where somebody's chain ends in a ledger that they may not read any more.
+    pub(crate) fn revoked_end(
+        &self,
+        ledger: &DocumentId,
+        author: &DeviceId,
+        chain: &ChainId,
+    ) -> Reach {
+        let ends = self.outcome.grants.ends.get(&(*ledger, *author));
+        ends.and_then(|ends| ends.get(chain)).map_or(Reach::Nothing, |end| Reach::Upto(*end))
+    }
+
+    /// Whether a revocation named this as the end of a chain, whatever became of that.
+    pub(crate) fn vouches(&self, chain: &ChainId, end: &Point) -> bool {
+        self.outcome.grants.vouched.contains(&(*chain, *end))
+    }
+
+    /// Whether anything was ever taken back that was granted to somebody.
+    pub(crate) fn was_revoked(&self, device: &DeviceId) -> bool {
+        self.outcome.grants.ends.keys().any(|(_, of)| of == device)
+    }
+
+    fn is_granted(&self, device: &DeviceId, ledger: &DocumentId) -> bool {
+        let readers = self.outcome.grants.given.get(ledger);
+        self.member(device).is_some() && readers.is_some_and(|readers| readers.contains(device))
+    }
+
+    fn may_be_granted(&self, device: &DeviceId, ledger: &DocumentId) -> bool {
+        self.member(device).is_some() && !self.is_granted(device, ledger)
     }
 
     /// Whether a device is an anchor, or was one.
@@ -189,7 +242,7 @@ impl Roster {
 
     /// Whether `member` may do that now.
     pub fn permits(&self, member: DeviceId, now: WallTime, act: &Act) -> bool {
-        let admin = self.member(&member).is_some_and(|member| member.role == super::Role::Admin);
+        let admin = self.member(&member).is_some_and(|member| member.role == Role::Admin);
         let subject = act.subject().is_none_or(|device| self.member(&device).is_some());
         let leaves = matches!(act, Act::Remove { device, .. } if *device == member);
         match act {
@@ -197,6 +250,8 @@ impl Roster {
             Act::Delete { document } => admin && self.deletion(document).is_none(),
             Act::Restore { document } => admin && self.deletion(document).is_some(),
             Act::Quote(_) => true,
+            Act::Grant { ledger, device } => admin && self.may_be_granted(device, ledger),
+            Act::Revoke { ledger, device, .. } => admin && self.is_granted(device, ledger),
             Act::Appoint { .. } | Act::Remove { .. } | Act::Close { .. } => {
                 subject && (admin || leaves)
             }

@@ -84,12 +84,6 @@ impl Authors {
         waiting.then(|| last.map(|at| at + COALESCE).unwrap_or_default())
     }
 
-    /// Nothing more is written in a document.
-    pub(super) fn forget(&mut self, document: DocumentId) {
-        self.chains.retain(|_, author| author.document != document);
-        self.unsealed.retain(|chain| self.chains.contains_key(chain));
-    }
-
     /// Whether something was written on that chain in this run.
     pub(super) fn is_written(&self, chain: &ChainId) -> bool {
         self.chains.get(chain).is_some_and(|author| author.updates > 0)
@@ -104,6 +98,12 @@ impl Authors {
             author.updates - saved.map_or(0, |sealed| sealed.updates)
         });
         waiting.sum()
+    }
+
+    /// Forgets the chains of a document that is gone.
+    pub(super) fn forget(&mut self, document: &DocumentId) {
+        self.chains.retain(|_, author| author.document != *document);
+        self.unsealed.retain(|chain| self.chains.contains_key(chain));
     }
 
     /// Whether edits of that document are not sealed yet.
@@ -146,8 +146,10 @@ impl Space {
         let Some(sealed) = sealed else { return Standing::default() };
         // What was cut off is not passed on, so nobody acknowledges it, though they do what came with it.
         let counts = self.roster.reach(&self.me, chain) == Reach::Whole;
+        let document = author.map(|author| author.document);
         let has_it = |(peer, acked): (&DeviceId, &u64)| {
-            (*acked >= sealed.feed && !self.is_declined_by(peer, chain)).then_some(*peer)
+            let reads = document.is_some_and(|document| self.may_read(&document, peer));
+            (*acked >= sealed.feed && reads && !self.is_declined_by(peer, chain)).then_some(*peer)
         };
         Standing {
             saved: self.journal.is_saved(sealed.batch),
@@ -228,7 +230,11 @@ impl Space {
         let open = own().filter(|(_, chain)| chain.state == ChainState::Open).map(|(id, _)| id);
         // Whoever was removed and is back goes on with a new chain: the old one ended where the removal says.
         let is_roster = self.is_roster(document);
-        let whole = |id: &&ChainId| is_roster || self.roster.reach(&me, id) == Reach::Whole;
+        let reach = |id: &ChainId| match self.is_ledger(document) {
+            true => self.ledger_reach(&document, &me, id),
+            false => self.roster.reach(&me, id),
+        };
+        let whole = |id: &&ChainId| is_roster || reach(id) == Reach::Whole;
         let free = open.chain(&log.begun).filter(whole).find(|id| !taken.contains(id));
         if let Some(chain) = free.copied() {
             return self.authorship(chain, document, None);

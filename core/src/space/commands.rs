@@ -1,7 +1,8 @@
-//! Commands and decisions: entries of one document, the ledger, that no app opens.
+//! Commands and decisions: entries of ledgers, which no app opens. Each bucket has one.
 //!
-//! A command goes into the ledger's log like an edit into any other. Whoever decides takes the commands that are saved,
-//! each chain's in its order, and writes what came of them; [`Ledger`] is the fold of both.
+//! A command goes into the log of its bucket's ledger like an edit into any other. Whoever decides takes the commands that
+//! are saved, each chain's in its order, and writes what came of them into the ledgers of those whom it concerns;
+//! [`Ledger`] is the fold of all.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,10 +21,10 @@ use crate::command::{
     Verdict,
 };
 use crate::document::Label;
-use crate::id::{ChainId, DeviceId};
+use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::log::{EntryKind, Segment};
-use crate::record::Value;
-use crate::roster::Role;
+use crate::record::{Bucket, Home, Value};
+use crate::roster::{Reach, Role};
 
 /// How many commands are decided in one step.
 const DECIDED_AT_ONCE: usize = 1024;
@@ -64,6 +65,12 @@ pub enum SubmitError<R = Value> {
         /// How.
         failure: Failure,
     },
+    /// It travels in a bucket that this device may not read.
+    #[error("the command belongs into the bucket “{bucket}”, which this device may not read")]
+    NotGranted {
+        /// The bucket.
+        bucket: Bucket,
+    },
     /// It does not fit into an entry.
     #[error(
         "a command has up to {MAX_CALL_BYTES} bytes and a name of up to 64, and its version is 1 or more"
@@ -93,15 +100,16 @@ impl Space {
         (member.role == Role::Anchor).then_some(mender)
     }
 
-    /// Gives a command. Its effect shows in [`Ledger::preview`] after the next [`settle`](Self::settle).
+    /// Gives a command, in the bucket that it says itself; where the program does not know it, in the one that is named, or
+    /// in the common one. Its effect shows in [`Ledger::preview`] after the next [`settle`](Self::settle).
     ///
     /// # Errors
     /// If it can be told already that nothing would come of it, or this device may not write.
     pub fn submit(
         &mut self,
-        name: &str,
-        version: u32,
+        (name, version): (&str, u32),
         fields: Value,
+        bucket: Option<Bucket>,
         now: Now,
         rng: &mut dyn Rng,
         effects: &mut Vec<Effect>,
@@ -109,16 +117,21 @@ impl Space {
         if !self.role().is_some_and(Role::writes) {
             return Err(NotAWriter.into());
         }
+        let bucket = self.ledger.bucket_of(name, version, &fields).or(bucket);
+        let home = self.ledger.home(bucket.unwrap_or_default());
+        if !home.bucket.is_sound() || !self.reads_ledger(&home.ledger, &self.me) {
+            return Err(SubmitError::NotGranted { bucket: home.bucket });
+        }
         let context = &mut Context { now, rng, effects };
         // Another command may have been given in this very step.
         self.settle_ledger(context);
-        let call = self.ledger.call(name, version, fields, now.wall);
+        let call = self.ledger.call((name, version), fields, &home.ledger, now.wall);
         let payload = codec::encode(&call);
         if !call.is_sound() || payload.len() > MAX_CALL_BYTES {
             return Err(SubmitError::Unfit);
         }
-        let chain = self.ledger_chain(context);
-        let command = CommandId { chain, number: self.next_number(&chain) };
+        let chain = self.ledger_chain(&home.bucket, context);
+        let command = CommandId { chain, number: self.next_number(&home.ledger, &chain) };
         let rank = self.roster.rank(&self.me);
         match self.ledger.try_call(command, &call, rank) {
             Verdict::Refused { refusal } => Err(SubmitError::Refused { refusal }),
@@ -142,9 +155,12 @@ impl Space {
         effects: &mut Vec<Effect>,
     ) -> bool {
         let context = &mut Context { now, rng, effects };
-        let chain = self.ledger_chain(context);
+        let Some(bucket) = self.ledger.home_of(command).map(|home| home.bucket.clone()) else {
+            return false;
+        };
+        let chain = self.ledger_chain(&bucket, context);
         // What stands on this chain is this device's own.
-        if chain != command.chain || self.ledger.undecided(command).is_none() {
+        if chain != command.chain {
             return false;
         }
         self.add_entry(chain, EntryKind::CANCEL, &codec::encode(&command.number), context);
@@ -168,24 +184,31 @@ impl Space {
         effects: &mut Vec<Effect>,
     ) {
         let context = &mut Context { now, rng, effects };
-        let chain = self.ledger_chain(context);
+        let Some(bucket) = self.ledger.open_task(&task).map(|task| task.bucket.clone()) else {
+            return;
+        };
+        let chain = self.ledger_chain(&bucket, context);
         self.add_entry(chain, EntryKind::DONE, &codec::encode(&task), context);
         self.seal_chain(chain, context);
     }
 
-    /// Takes in what entries of the ledger say that count and are of one of these kinds.
-    fn take_ledger(&mut self, author: DeviceId, segment: &Segment, kinds: &[EntryKind]) {
+    /// Takes in what entries of a ledger say that count and are of one of these kinds.
+    fn take_ledger(&mut self, home: &Home, segment: &Segment, kinds: &[EntryKind]) {
+        let chain = self.chain(&home.ledger, &segment.chain);
+        let Some(author) = chain.map(|chain| chain.author) else { return };
         let decides = self.decisions_count(&author, &segment.chain);
         let rank = self.roster.rank(&author);
-        let end = self.counting_end(&author, &segment.chain);
-        let entries = entries_of(segment).take_while(|(command, ..)| command.number <= end);
+        let end = self.counting_end(&home.ledger, &author, &segment.chain);
+        let entries = entries_of(segment).filter(|(_, kind, _)| kinds.contains(kind));
         for (command, kind, payload) in entries {
             match kind {
-                kind if !kinds.contains(&kind) => {}
+                _ if command.number > end => {
+                    self.take_stuck((home, author), command, kind, payload)
+                }
                 EntryKind::CALL => {
                     let call = codec::decode(payload);
                     call.into_iter().for_each(|call| {
-                        self.ledger.take_call(command, author, rank.clone(), call);
+                        self.ledger.take_call(home, (command, author), rank.clone(), call);
                     });
                 }
                 EntryKind::CANCEL => {
@@ -194,9 +217,9 @@ impl Space {
                         number.into_iter().map(|number| CommandId { number, ..command });
                     cancelled.for_each(|command| self.ledger.take_cancel(command));
                 }
-                EntryKind::DECISION if decides && self.may_show(&author, &command) => {
-                    let decision = codec::decode(payload);
-                    decision.into_iter().for_each(|decision| self.ledger.take_decision(decision));
+                EntryKind::DECISION if decides && self.may_show(home, &author, &command) => {
+                    let decision = codec::decode(payload).into_iter();
+                    decision.for_each(|decision| self.ledger.take_decision(home, decision));
                 }
                 EntryKind::DONE if decides => {
                     let task = codec::decode(payload);
@@ -207,30 +230,55 @@ impl Space {
         }
     }
 
-    /// Takes in a segment of the ledger that was just accepted. What is decided here waits until it is saved.
-    pub(super) fn accept_ledger(&mut self, author: DeviceId, segment: &Arc<Segment>) {
-        if let Some(refold) = &mut self.refold {
-            return refold.since.push((author, segment.clone()));
+    /// Takes in what does not count: this device remembers its own commands that wait for it to be granted a bucket again.
+    fn take_stuck(
+        &mut self,
+        (home, author): (&Home, DeviceId),
+        command: CommandId,
+        kind: EntryKind,
+        payload: &[u8],
+    ) {
+        let waits = author == self.me && self.roster.reach(&author, &command.chain) == Reach::Whole;
+        if waits
+            && kind == EntryKind::CALL
+            && let Ok(call) = codec::decode(payload)
+        {
+            self.ledger.take_stuck(home, command, call);
         }
-        self.take_ledger(author, segment, &GIVEN);
-        self.take_ledger(author, segment, &[EntryKind::DECISION]);
-        self.take_ledger(author, segment, &[EntryKind::DONE]);
-        let counted = self.counted(&segment.chain);
+    }
+
+    /// Takes in a segment of a ledger that was just accepted. What is decided here waits until it is saved.
+    pub(super) fn accept_ledger(&mut self, document: DocumentId, segment: &Arc<Segment>) {
+        if let Some(refold) = &mut self.refold {
+            return refold.since.push((document, segment.clone()));
+        }
+        let Some(home) = self.home(&document) else { return };
+        self.take_ledger(&home, segment, &GIVEN);
+        self.take_ledger(&home, segment, &[EntryKind::DECISION]);
+        self.take_ledger(&home, segment, &[EntryKind::DONE]);
+        let counted = self.counted(&document, &segment.chain);
         self.counted.extend(counted.map(|counted| (segment.chain, counted)));
     }
 
     /// A segment of this device's own would survive a power cut now: what it decides shows.
-    pub(super) fn saved_ledger(&mut self, segment: &Segment) {
-        if self.refold.is_none() {
-            self.take_ledger(self.me, segment, &[EntryKind::DECISION]);
+    pub(super) fn saved_ledger(&mut self, document: DocumentId, segment: &Segment) {
+        if self.refold.is_none()
+            && let Some(home) = self.home(&document)
+        {
+            self.take_ledger(&home, segment, &[EntryKind::DECISION]);
         }
     }
 
-    /// Puts the ledger together from its log.
-    pub(super) fn load_ledger(&mut self, log: &[(DeviceId, &Segment)]) {
+    /// Puts the ledger together from the logs of all buckets.
+    pub(super) fn load_ledger(&mut self, log: &[(DocumentId, Arc<Segment>)]) {
+        self.ledger.read(self.scope_of(&self.me));
         // Decisions come last, when all that they are about is known by name.
         for kinds in [&GIVEN[..], &[EntryKind::DECISION], &[EntryKind::DONE]] {
-            log.iter().for_each(|(author, segment)| self.take_ledger(*author, segment, kinds));
+            for (document, segment) in log {
+                if let Some(home) = self.home(document) {
+                    self.take_ledger(&home, segment, kinds);
+                }
+            }
         }
         self.counted = self.count_ledger();
     }
@@ -239,27 +287,30 @@ impl Space {
     pub(super) fn decide_ready(&mut self, context: &mut Context<'_>) {
         self.undecided = false;
         let due = self.decider() == Some(self.me) && self.ledger.can_decide();
-        if !due || self.refold.is_some() || !self.has_saved_ledger() || !self.has_last_words() {
+        if !due || self.refold.is_some() || !self.has_saved_ledgers() || !self.has_last_words() {
             return;
         }
         let ready = self.ready_commands();
         self.undecided = ready.len() == DECIDED_AT_ONCE;
-        let mut draft = self.ledger.draft();
+        let reads = |device: &DeviceId, bucket: &Bucket| self.reads(device, bucket);
+        let mut draft = self.ledger.draft(&reads);
         let decisions = ready.into_iter().filter_map(|(command, author)| {
             let rank = self.roster.rank(&author);
             draft.decide(command, author, rank, context.now.wall)
         });
-        let decisions: Vec<_> = decisions.collect();
-        if decisions.is_empty() {
+        let parts: Vec<_> = decisions.flatten().collect();
+        if parts.is_empty() {
             return;
         }
-        let chain = self.ledger_chain(context);
-        for decision in decisions {
-            self.add_entry(chain, EntryKind::DECISION, &codec::encode(&decision), context);
+        let mut chains = BTreeSet::new();
+        for (home, part) in parts {
+            let chain = self.ledger_chain(&home.bucket, context);
+            self.add_entry(chain, EntryKind::DECISION, &codec::encode(&part), context);
+            chains.insert(chain);
         }
         // Nobody hears of a decision before it would survive a power cut.
         self.journal.hold();
-        self.seal_chain(chain, context);
+        chains.into_iter().for_each(|chain| self.seal_chain(chain, context));
     }
 
     /// Shows what has changed.
@@ -285,48 +336,67 @@ impl Space {
                 self.roster.was_anchor(author) && is::<Decision>(payload, |_| true)
             }
             EntryKind::DONE => self.roster.was_anchor(author) && is::<TaskId>(payload, |_| true),
+            EntryKind::BEGUN => payload.is_empty(),
             _ => false,
         })
     }
 
     /// The commands that are saved and count, in the order in which they came.
-    fn ready_commands(&mut self) -> Vec<(CommandId, DeviceId)> {
-        let Some(log) = self.index.get(&self.ledger_document) else { return Vec::new() };
-        let ready = |command: &CommandId| {
-            let chain = log.chains.get(&command.chain)?;
-            (chain.saved.number >= command.number).then_some(chain.author)
-        };
-        self.ledger.ready(DECIDED_AT_ONCE, ready)
+    fn ready_commands(&self) -> Vec<(CommandId, DeviceId)> {
+        let ledger = &self.ledger;
+        ledger.ready(DECIDED_AT_ONCE, |command| {
+            let home = ledger.home_of(command).or_else(|| ledger.cancelled_in(command))?;
+            let chain = self.chain(&home.ledger, &command.chain)?;
+            let saved = chain.saved.number >= command.number;
+            let first = ledger.undecided(command).and_then(|call| call.after.as_ref());
+            let waits = first.is_some_and(|first| self.is_to_come(&chain.author, first));
+            (saved && !waits).then_some(chain.author)
+        })
+    }
+
+    /// Whether a command that its author gave before, in another ledger, is still to be decided.
+    fn is_to_come(&self, author: &DeviceId, (document, command): &(DocumentId, CommandId)) -> bool {
+        !self.ledger.is_decided(command)
+            && match self.ledger_reach(document, author, &command.chain) {
+                Reach::Whole => true,
+                Reach::Upto(end) => command.number <= end.number,
+                Reach::Nothing => false,
+            }
     }
 
     /// Whether somebody's decision may show: this device's own has to be saved for that.
-    fn may_show(&self, author: &DeviceId, decision: &CommandId) -> bool {
-        let saved = || self.chain(&self.ledger_document, &decision.chain).map(|chain| chain.saved);
+    fn may_show(&self, home: &Home, author: &DeviceId, decision: &CommandId) -> bool {
+        let saved = || self.chain(&home.ledger, &decision.chain).map(|chain| chain.saved);
         *author != self.me || saved().is_some_and(|saved| decision.number <= saved.number)
     }
 
-    /// Whether all that this device wrote into the ledger is saved.
-    fn has_saved_ledger(&self) -> bool {
-        let log = self.index.get(&self.ledger_document);
-        let chains = log.into_iter().flat_map(|log| log.chains.values());
+    /// Whether all that this device wrote into ledgers is saved.
+    fn has_saved_ledgers(&self) -> bool {
+        let chains = self.ledgers().flat_map(|(_, log)| log.chains.values());
         let mut own = chains.filter(|chain| chain.author == self.me);
         own.all(|chain| chain.saved.number == chain.tip.number)
     }
 
-    fn ledger_chain(&mut self, context: &mut Context<'_>) -> ChainId {
-        let taken = BTreeSet::new();
-        self.chain_to_write(&Label::ledger(), &taken, context.now, context.rng).chain
+    pub(super) fn ledger_chain(&mut self, bucket: &Bucket, context: &mut Context<'_>) -> ChainId {
+        let (label, taken) = (Label::ledger(bucket), BTreeSet::new());
+        self.chain_to_write(&label, &taken, context.now, context.rng).chain
     }
 
     /// The number of the next entry on a chain of this device's own, all of which is sealed.
-    fn next_number(&self, chain: &ChainId) -> u64 {
-        self.chain(&self.ledger_document, chain).map_or(1, |chain| chain.tip.number + 1)
+    fn next_number(&self, ledger: &DocumentId, chain: &ChainId) -> u64 {
+        self.chain(ledger, chain).map_or(1, |chain| chain.tip.number + 1)
     }
 }
 
 /// Whether a segment of another document holds what may stand in the ledger alone.
 pub(super) fn holds_commands(segment: &Segment) -> bool {
-    let ours = [EntryKind::CALL, EntryKind::CANCEL, EntryKind::DECISION, EntryKind::DONE];
+    let ours = [
+        EntryKind::CALL,
+        EntryKind::CANCEL,
+        EntryKind::DECISION,
+        EntryKind::DONE,
+        EntryKind::BEGUN,
+    ];
     entries_of(segment).any(|(_, kind, _)| ours.contains(&kind))
 }
 

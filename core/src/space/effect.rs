@@ -207,13 +207,6 @@ pub enum Change {
         /// The segment, which ends no later than what is stored of its chain.
         segment: Box<Segment>,
     },
-    /// Remove all that is kept of a document.
-    Forget {
-        /// The space.
-        space: SpaceId,
-        /// The document.
-        document: DocumentId,
-    },
     /// Keep where a chain ends now.
     Chain {
         /// The document.
@@ -222,6 +215,15 @@ pub enum Change {
         chain: ChainId,
         /// Its end.
         record: ChainRecord,
+    },
+    /// Forget a document, but for these of its chains.
+    Purge {
+        /// The space that it is in.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
+        /// The chains that are kept.
+        kept: Vec<ChainId>,
     },
     /// Keep how far this device has followed a peer's feed.
     Seen {

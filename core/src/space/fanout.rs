@@ -10,7 +10,7 @@ use super::journal::Accepted;
 use super::message::{Message, Segments, Stretch};
 use super::session::Mode;
 use super::{Context, Space};
-use crate::id::DeviceId;
+use crate::id::{DeviceId, DocumentId};
 
 /// How much of the latest is remembered, so that a session can become live without the store, in bytes.
 const RECENT_BYTES: usize = 4 << 20;
@@ -37,6 +37,12 @@ impl Recent {
         {
             self.bytes -= oldest.segment.body.len();
         }
+    }
+
+    /// Forgets what is of these documents.
+    pub(super) fn forget(&mut self, documents: &[DocumentId]) {
+        self.segments.retain(|accepted| !documents.contains(&accepted.document));
+        self.bytes = self.segments.iter().map(|accepted| accepted.segment.body.len()).sum();
     }
 
     /// Everything behind that place in the feed; nothing if some of it is forgotten already.
@@ -78,10 +84,14 @@ impl Space {
         context: &mut Context<'_>,
     ) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return };
+        if !self.index.contains_key(&first.document) {
+            // It was forgotten meanwhile.
+            return;
+        }
         let receivers = |peer: &&DeviceId| {
             let Some(session) = self.sessions.get(*peer) else { return false };
             let brought = group.iter().all(|accepted| session.brought(accepted, **peer));
-            session.is_live() && !brought
+            session.is_live() && !brought && self.may_read(&first.document, peer)
         };
         let to: Vec<_> = peers.iter().filter(receivers).copied().collect();
         if to.is_empty() {

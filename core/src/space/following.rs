@@ -42,6 +42,8 @@ pub(super) struct Inbound {
 pub(super) struct Offer {
     pub(super) stretch: Stretch,
     pub(super) missing: BTreeMap<DocumentId, Frontier>,
+    /// Which of these documents are buckets' ledgers.
+    pub(super) ledgers: BTreeSet<DocumentId>,
 }
 
 impl Space {
@@ -180,6 +182,13 @@ impl Inbound {
     /// Whether all that the peer had when the session opened, or has offered since, is here.
     pub(super) fn is_caught_up(&self) -> bool {
         self.received >= self.head && self.offer.is_none()
+    }
+
+    /// Waits no more for ledgers of the last offer that are not to be had any more.
+    pub(super) fn give_up(&mut self, barred: impl Fn(&DocumentId) -> bool) {
+        if let Some(Offer { missing, ledgers, .. }) = &mut self.offer {
+            missing.retain(|document, _| !(ledgers.contains(document) && barred(document)));
+        }
     }
 
     /// Strikes off what has arrived of the last offer; when nothing is missing, its stretch is received.

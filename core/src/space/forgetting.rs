@@ -30,12 +30,12 @@ impl Space {
             return false;
         }
         self.index.remove(&document);
-        self.authors.forget(document);
+        self.authors.forget(&document);
         self.healing.forget(document);
         self.suspect.remove(&document);
         self.mending.remove(&document);
         self.holdings = Holdings::of(&self.index, self.roster_document);
-        self.journal.add(Change::Forget { space: self.id, document });
+        self.journal.add(Change::Purge { space: self.id, document, kept: Vec::new() });
         self.journal.write(effects);
         true
     }

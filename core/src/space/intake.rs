@@ -17,7 +17,7 @@ use crate::clock::WallTime;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::identity::BadSignature;
-use crate::log::{Link, MAX_SEGMENT_BYTES, Point, Segment, SegmentError, Tip};
+use crate::log::{Link, MAX_SEGMENT_BYTES, Segment, SegmentError, Tip};
 use crate::roster::{self, Reach};
 
 /// How many refused chains of one peer are remembered, to be asked for again.
@@ -44,8 +44,8 @@ struct Staged {
     tip: Tip,
     /// Where its Yjs client stands behind it.
     clock: u32,
-    /// What vouches for it, if not its signature: the roster says that the chain ends with this hash.
-    cut: Option<Point>,
+    /// Whether the roster vouches for it, and not its signature: it says that the chain ends, or ended, with this hash.
+    vouched: bool,
     from: DeviceId,
 }
 
@@ -226,6 +226,10 @@ impl Space {
             // It was told, and what it had under way follows.
             return Ok(Fate::Fine);
         }
+        if !self.may_read(&document, &self.me) {
+            // Whoever sent it does not know that yet. Once this device may, it asks for all of it.
+            return Ok(Fate::Fine);
+        }
         let Some(held) = self.held(document, segment)? else { return Ok(Fate::Gap) };
         if held.document != document {
             return Err(SegmentError::WrongHead.into());
@@ -237,7 +241,11 @@ impl Space {
             Reach::Whole => None,
             Reach::Upto(cut) if held.tip.number >= cut.number => return Ok(Fate::Barred),
             Reach::Upto(cut) => Some(cut),
-            Reach::Nothing if self.roster.is_cut_off(&held.author) => {
+            Reach::Nothing
+                if self.roster.is_cut_off(&held.author)
+                    || self.roster.reach(&held.author, &chain) != Reach::Nothing =>
+            {
+                // It may come to count, and as long as it does not, whoever knows that offers it no more.
                 return Ok(Fate::Barred);
             }
             Reach::Nothing => return Ok(Fate::Refused),
@@ -268,7 +276,9 @@ impl Space {
         }
         let clock = check_updates(&fresh, held.clock)?;
         self.intake.count(growth);
-        let staged = Staged { document, author, segment: fresh, tip, clock, cut, from: peer };
+        let end = tip.point();
+        let vouched = cut == Some(end) || self.roster.vouches(&chain, &end);
+        let staged = Staged { document, author, segment: fresh, tip, clock, vouched, from: peer };
         self.intake.chains.entry(chain).or_default().push(staged);
         Ok(Fate::Fine)
     }
@@ -316,7 +326,8 @@ impl Space {
             true if self.roster.knows(author) => Reach::Whole,
             true => Reach::Nothing,
             false if self.deletion(&document).is_some() => Reach::Nothing,
-            false if self.is_ledger(document) => self.roster.reach(author, chain),
+            false if !self.may_read(&document, reader) => Reach::Nothing,
+            false if self.is_ledger(document) => self.ledger_reach(&document, author, chain),
             false if self.roster.is_cut_off(author) && self.is_mender(reader) => Reach::Whole,
             false => self.counting_reach(document, author, chain),
         }
@@ -324,10 +335,6 @@ impl Space {
 
     pub(super) fn is_roster(&self, document: DocumentId) -> bool {
         document == self.roster_document
-    }
-
-    pub(super) fn is_ledger(&self, document: DocumentId) -> bool {
-        document == self.ledger_document
     }
 
     /// A segment with nothing new: if it ends where the chain ends here, it must end in the same hash.
@@ -423,9 +430,9 @@ impl Intake {
 impl Staged {
     /// Whether its author vouches for it, or the roster does.
     fn verify(&self) -> Result<(), BadSignature> {
-        match self.cut {
-            Some(cut) if cut == self.tip.point() => Ok(()),
-            _ => self.segment.verify(&self.author, &self.tip),
+        match self.vouched {
+            true => Ok(()),
+            false => self.segment.verify(&self.author, &self.tip),
         }
     }
 }

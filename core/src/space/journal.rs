@@ -129,7 +129,8 @@ impl Journal {
         }
     }
 
-    fn number(&mut self) -> u64 {
+    /// The next number of the feed.
+    pub(super) fn number(&mut self) -> u64 {
         self.feed.accepted += 1;
         self.feed.accepted
     }
@@ -191,7 +192,7 @@ impl Space {
         if self.is_roster(document) {
             self.take_roster(author, &segment, context);
         } else if self.is_ledger(document) {
-            self.accept_ledger(author, &segment);
+            self.accept_ledger(document, &segment);
         } else {
             self.take_mends(document, &segment, context);
         }
@@ -235,7 +236,7 @@ impl Space {
             }
             self.journal.feed.saved = accepted.feed;
             if self.is_ledger(accepted.document) && accepted.origin.is_none() {
-                self.saved_ledger(&accepted.segment);
+                self.saved_ledger(accepted.document, &accepted.segment);
             }
         }
         self.written(upto, context);

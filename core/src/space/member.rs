@@ -201,7 +201,7 @@ impl Space {
         context: &mut Context<'_>,
     ) {
         let members: BTreeSet<_> = self.roster.members().map(|(device, _)| *device).collect();
-        let mute = self.mute();
+        let (mute, scopes) = (self.mute(), self.scopes());
         let deleted: Vec<_> = self.roster.deleted().map(|(label, _)| label.clone()).collect();
         self.intake.roster_grew = true;
         if !self.roster.take([(author, segment)]) {
@@ -221,6 +221,7 @@ impl Space {
         {
             self.follow_again(context);
         }
+        self.widen(&scopes, context);
         for peer in self.connected.keys().copied().collect::<Vec<_>>() {
             self.open_session(peer, context);
             self.ask_for_refused(peer, context);
@@ -260,14 +261,15 @@ impl Space {
 
     /// Somebody writes again, or a document is restored. What was written meanwhile was neither offered nor asked for,
     /// and positions in feeds went past it: so everything is offered again, and followed from the start.
-    fn follow_again(&mut self, context: &mut Context<'_>) {
+    pub(super) fn follow_again(&mut self, context: &mut Context<'_>) {
         self.begin_again();
         for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
-            let session = self.sessions.get_mut(&peer).filter(|session| session.is_open());
-            if let Some(session) = session {
+            if let Some(session) = self.sessions.get_mut(&peer).filter(|session| session.is_open())
+            {
                 session.begin_again();
-                self.send_open(peer, false, context);
             }
+            // Also to whoever has not answered yet: what it was told is how far it had been followed before.
+            self.send_open(peer, false, context);
         }
     }
 

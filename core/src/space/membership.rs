@@ -5,12 +5,13 @@ use thiserror::Error;
 
 use super::effect::{Effect, Notice, PeerFault};
 use super::message::{Message, Refusal};
-use super::{Context, DocumentLog, Space};
+use super::{Context, DocumentLog, Space, ledger_document};
 use crate::clock::Now;
 use crate::codec;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId};
-use crate::log::{Frontier, Point, Segment};
+use crate::log::{EntryKind, Frontier, Point, Segment};
+use crate::record::Bucket;
 use crate::roster::{Act, Former, JoinRequest, Rank, Role, Ticket};
 
 /// This device may not do that to the roster, or it makes no sense: the subject is no member, say.
@@ -50,7 +51,7 @@ impl Space {
         let cuts = match role {
             Role::Anchor => Frontier::default(),
             // Whoever decides no more hands over: what they decided counts as far as this device has it.
-            Role::Writer | Role::Admin if decided => self.ends_in_ledger(&device),
+            Role::Writer | Role::Admin if decided => self.ends_in_ledgers(&device),
             Role::Writer | Role::Admin => Frontier::default(),
             Role::Reader => self.ends_of(&device),
         };
@@ -85,6 +86,49 @@ impl Space {
         effects: &mut Vec<Effect>,
     ) -> Result<(), NotPermitted> {
         self.act(Act::Close { bearer }, &mut Context { now, rng, effects })
+    }
+
+    /// Lets a member read a bucket. Anchors and admins read all, and each member the common bucket and their own.
+    ///
+    /// # Errors
+    /// If this device is no admin, or the other no member or one who was granted it already.
+    pub fn grant(
+        &mut self,
+        bucket: &Bucket,
+        device: DeviceId,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NotPermitted> {
+        let context = &mut Context { now, rng, effects };
+        let ledger = ledger_document(&self.id, bucket);
+        self.act(Act::Grant { ledger, device }, context)?;
+        if !self.index.contains_key(&ledger) {
+            // The roster does not say what it is called.
+            let chain = self.ledger_chain(bucket, context);
+            self.add_entry(chain, EntryKind::BEGUN, &[], context);
+            self.seal_chain(chain, context);
+        }
+        Ok(())
+    }
+
+    /// Takes back that a member may read a bucket. What they asked for in it counts as far as this device has it, and the
+    /// rest once they may read it again. Their device forgets what it holds of it as soon as it hears of this.
+    ///
+    /// # Errors
+    /// If this device is no admin, or the other was not granted it.
+    pub fn revoke(
+        &mut self,
+        bucket: &Bucket,
+        device: DeviceId,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NotPermitted> {
+        let ledger = ledger_document(&self.id, bucket);
+        let log = self.index.get(&ledger);
+        let cuts = log.into_iter().flat_map(|log| ends_in(log, &device)).collect();
+        self.act(Act::Revoke { ledger, device, cuts }, &mut Context { now, rng, effects })
     }
 
     /// Deletes a document for everybody. What others write in it before they hear of that is not taken any more. Whoever
@@ -185,10 +229,9 @@ impl Space {
         documents.flat_map(|(_, log)| ends_in(log, device)).collect()
     }
 
-    /// The same in the ledger alone.
-    fn ends_in_ledger(&self, device: &DeviceId) -> Frontier {
-        let ledger = self.index.get(&self.ledger_document);
-        ledger.into_iter().flat_map(|log| ends_in(log, device)).collect()
+    /// The same in ledgers alone.
+    fn ends_in_ledgers(&self, device: &DeviceId) -> Frontier {
+        self.ledgers().flat_map(|(_, log)| ends_in(log, device)).collect()
     }
 }
 

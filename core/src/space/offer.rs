@@ -88,6 +88,7 @@ impl Space {
     /// what is saved is advertised.
     fn changed_since(&self, from: u64, peer: DeviceId) -> Option<Changed> {
         let changed = self.index.iter().filter(|(_, log)| log.saved_feed > from);
+        let changed = changed.filter(|(document, _)| self.may_read(document, &peer));
         let mut changed: Vec<_> = changed.collect();
         changed.sort_unstable_by_key(|(_, log)| log.saved_feed);
         let mut chains = 0;
@@ -96,8 +97,13 @@ impl Space {
             chains == log.chains.len() || chains <= OFFERED_CHAINS
         });
         let page: Vec<_> = page.collect();
-        let last = page.last()?.1.saved_feed;
-        let upto = if page.len() == changed.len() { self.journal.feed().saved } else { last };
+        let saved = self.journal.feed().saved;
+        let upto = match page.last() {
+            Some((_, log)) if page.len() < changed.len() => log.saved_feed,
+            // Also where all that changed is not for the peer to read.
+            _ if saved > from => saved,
+            _ => return None,
+        };
         let offered = |(document, log): &(&DocumentId, &super::DocumentLog)| {
             (log.label.clone(), self.offered_frontier(**document, log, &peer))
         };
@@ -144,14 +150,19 @@ impl Space {
             // Once the peer knows what does not count, it offers it no more.
             session.inbound.barred.clear();
         }
-        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         let inbound = &session.inbound;
-        let (mut missing, mut want) = (Vec::new(), Vec::new());
+        let (mut missing, mut want, mut ledgers) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (label, offered) in documents {
             if !label.is_sound() {
                 return Err(PeerFault::Label);
             }
             let document = label.document(&self.id);
+            let is_for = |reader| !label.is_ledger() || self.reads_ledger(&document, reader);
+            if !is_for(&self.me) || !is_for(&peer) {
+                // It is asked for once the roster says that it may be.
+                continue;
+            }
             let log = self.index.get(&document);
             let covers =
                 |log: &DocumentLog| log.covers(&offered, |chain| inbound.is_refused(chain));
@@ -159,25 +170,28 @@ impl Space {
             if !offered.is_empty() && !log.is_some_and(covers) {
                 let held = log.map(|log| log.frontier_for(&offered)).unwrap_or_default();
                 want.push((document, held));
-                missing.push((label, document, offered));
+                missing.push((document, offered));
+                ledgers.extend(label.is_ledger().then_some(document));
             }
         }
         // The roster comes first, so that authors are known when their entries come.
         let roster = Label::roster().document(&self.id);
         want.sort_by_key(|(document, _)| *document != roster);
-        session.inbound.offer = Some(Offer {
-            stretch,
-            missing: missing.iter().map(|(_, id, offered)| (*id, offered.clone())).collect(),
-        });
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            let missing = missing.into_iter().collect();
+            session.inbound.offer = Some(Offer { stretch, missing, ledgers });
+        }
         self.send(peer, &Message::Want(want), context);
         Ok(())
     }
 
     /// A peer says what it holds of documents that it wants more of.
     pub(super) fn wanted(&mut self, peer: DeviceId, documents: Vec<(DocumentId, Frontier)>) {
+        let readable = documents.into_iter().filter(|(document, _)| self.may_read(document, &peer));
+        let readable: Vec<_> = readable.collect();
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         let outbound = &mut session.outbound;
-        for (document, held) in documents {
+        for (document, held) in readable {
             outbound.queue.retain(|(queued, _)| *queued != document);
             let Some(log) = self.index.get(&document) else { continue };
             if outbound.queue.len() < MAX_WANTED {
@@ -245,6 +259,9 @@ impl Space {
     ) {
         let now = context.now.steady;
         let held = self.frontier(&document);
+        if !self.may_read(&document, &peer) {
+            return;
+        }
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         if session.inbound.asked.len() >= MAX_WANTED {
             session.inbound.asked.clear();
@@ -272,8 +289,9 @@ impl Space {
         let barred = std::mem::take(&mut inbound.barred);
         let refused = inbound.refused.values().copied();
         let documents: BTreeSet<_> = refused.chain(barred.into_values()).collect();
-        if !documents.is_empty() {
-            let want = documents.into_iter().map(|id| (id, self.frontier(&id))).collect();
+        let documents = documents.into_iter().filter(|document| self.may_read(document, &peer));
+        let want: Vec<_> = documents.map(|id| (id, self.frontier(&id))).collect();
+        if !want.is_empty() {
             self.send(peer, &Message::Want(want), context);
         }
     }

@@ -121,6 +121,11 @@ impl Session {
     /// Both feeds are gone through from the start.
     pub(super) fn begin_again(&mut self) {
         self.inbound = Inbound::at(0, self.inbound.head());
+        self.tell_again();
+    }
+
+    /// This device's feed is gone through from the start.
+    pub(super) fn tell_again(&mut self) {
         self.outbound.begin_again(0);
         // An acknowledgement that is on its way is not of what is told now: none counts before the peer has answered.
         self.outbound.mentioned = 0;
@@ -190,7 +195,9 @@ impl Space {
         if session.theirs.replace(head.incarnation) != Some(head.incarnation) {
             session.inbound = Inbound::at(followed, head.number);
         }
-        let saved = theirs.map_or(0, |seen| seen.number);
+        // It counts as far as it was acknowledged: whoever may read more since is to go through all again.
+        let acked = self.acked.get(&peer).copied().unwrap_or_default();
+        let saved = theirs.map_or(0, |seen| seen.number).min(acked);
         // Later it means that the peer goes through all again, if it takes back what it acknowledged.
         if matches!(session.outbound.mode, Mode::Unopened) || saved < session.outbound.acked {
             session.outbound.begin_again(saved);

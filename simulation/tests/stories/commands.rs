@@ -1,5 +1,6 @@
 //! What people ask for, and what an anchor makes of it.
 
+use driftline_core::record::Bucket;
 use driftline_core::roster::Role;
 use driftline_core::space::ledger_document;
 use driftline_simulation::faults::Crash;
@@ -231,6 +232,6 @@ fn with_no_anchor_in_reach_everybody_is_shown_the_same() {
 fn chains_in_ledger(person: &Person) -> usize {
     person.net.world(|world| {
         let space = world.devices[person.who].space().unwrap();
-        space.frontier(&ledger_document(&space.id())).len()
+        space.frontier(&ledger_document(&space.id(), &Bucket::default())).len()
     })
 }

@@ -5,6 +5,7 @@ use driftline_core::clock::WallTime;
 use driftline_core::codec;
 use driftline_core::command::{CommandId, Seen};
 use driftline_core::log::EntryKind;
+use driftline_core::record::Bucket;
 use driftline_core::roster::Role;
 use driftline_core::space::ledger_document;
 use driftline_simulation::forgery::{self, Pen};
@@ -48,7 +49,7 @@ fn nobody_commands_in_somebody_elses_name() {
         let space = world.devices[anchor.who].space().unwrap().id();
         (space, world.devices[bob.who].id(), world.devices[mallory.who].key.clone())
     });
-    let document = ledger_document(&space);
+    let document = ledger_document(&space, &Bucket::default());
     let mut pen = Pen::new(document, victim, WallTime(0), [7; 16]);
     let call = forgery::call(1, Seen::default());
     let entry = pen.entry(EntryKind::CALL, &call, &key);
@@ -92,7 +93,7 @@ fn who_claims_to_have_seen_everything_writes_as_if_they_had() {
     net.passes(1_000);
     net.link(&anchor, &mallory);
     let pending = [(CommandId { chain: pen_of(&mallory).chain(), number: 1 }.chain, u64::MAX)];
-    let seen = Seen { decided: u64::MAX, pending: pending.into() };
+    let seen = Seen { decided: u64::MAX, pending: pending.into(), ..Seen::default() };
     says(&mallory, &anchor, EntryKind::CALL, &forgery::call(u64::MAX, seen));
     net.passes(1_000);
     assert_eq!(bob.knows(1, "price"), "0");
@@ -107,7 +108,7 @@ fn pen_of(person: &Person) -> Pen {
         let device = &world.devices[person.who];
         (device.space().unwrap().id(), device.id())
     });
-    Pen::new(ledger_document(&space), device, WallTime(0), [7; 16])
+    Pen::new(ledger_document(&space, &Bucket::default()), device, WallTime(0), [7; 16])
 }
 
 /// Somebody tells somebody an entry of their own, in the ledger.
@@ -117,7 +118,7 @@ fn says(from: &Person, to: &Person, kind: EntryKind, payload: &[u8]) {
         (device.space().unwrap().id(), device.key.clone())
     });
     let entry = pen_of(from).entry(kind, payload, &key);
-    let document = ledger_document(&space);
+    let document = ledger_document(&space, &Bucket::default());
     hears(from, to, forgery::ledger_segments(&space, &key.id(), document, &[entry]));
 }
 

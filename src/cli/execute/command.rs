@@ -2,7 +2,7 @@
 
 use driftline::command::Answer;
 use driftline::record::Value;
-use driftline::{CommandId, Device, PeerState, Role, Space, SubmitError, Verdict};
+use driftline::{Bucket, CommandId, Device, PeerState, Role, Space, SubmitError, Verdict};
 
 use super::find;
 use crate::cli::error::{CommandError, Error};
@@ -15,11 +15,12 @@ pub(super) async fn submit(
     request: Submit,
     speaker: &Speaker,
 ) -> Result<(), Error> {
-    let Submit { space, command: name, fields, version, wait } = request;
+    let Submit { space, command: name, fields, version, bucket, wait } = request;
     let space = find::space(device, &space).await?;
     let fields = Value::of(&fields).map_err(|source| CommandError::Fields { source })?;
-    let (command, predicted) =
-        space.submit_named(&name, version, fields).await.map_err(CommandError::of)?;
+    let bucket = bucket.map(|bucket| Bucket::from(&*bucket));
+    let given = space.submit_named(&name, version, fields, bucket).await;
+    let (command, predicted) = given.map_err(CommandError::of)?;
     // This program knows no app's commands; one that has joined in as a library may.
     let known = !matches!(predicted, Verdict::Obsolete { .. });
     let predicted = known.then(|| json(&predicted));
@@ -36,7 +37,9 @@ pub(super) async fn outbox(device: &Device, space: &str, speaker: &Speaker) -> R
     let why = why(&space).await?;
     for entry in space.outbox().await? {
         let (command, name, since) = (entry.command, entry.name, entry.since.0);
-        let waiting = Waiting { command, name, fields: json(&entry.fields), since, why };
+        let why = if entry.stuck { Why::NotGranted } else { why };
+        let bucket = entry.bucket.name().to_owned();
+        let waiting = Waiting { command, name, fields: json(&entry.fields), bucket, since, why };
         speaker.report(Report::Waiting(waiting)).await;
     }
     Ok(())

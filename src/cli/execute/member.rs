@@ -71,7 +71,7 @@ async fn remove(
 }
 
 /// The only member whose id begins so.
-async fn find(space: &Space, text: &str) -> Result<DeviceId, Error> {
+pub(super) async fn find(space: &Space, text: &str) -> Result<DeviceId, Error> {
     let members = space.members().await?.present.into_iter().map(|(device, _)| device);
     let text = text.to_ascii_lowercase();
     let found: Vec<_> = members.filter(|device| device.to_string().starts_with(&text)).collect();

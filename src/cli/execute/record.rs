@@ -121,7 +121,7 @@ fn chapter(chapter: driftline::command::Chapter) -> report::Chapter {
         author: chapter.author,
         rank: chapter.rank,
         seen: chapter.seen.decided,
-        outcome: json(&chapter.verdict),
+        outcome: chapter.verdict.as_ref().map(json),
         before: value(chapter.before.as_ref()),
         after: value(chapter.after.as_ref()),
         order: chapter.order,

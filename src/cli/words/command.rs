@@ -33,7 +33,7 @@ pub(super) fn story(story: &Story) -> String {
             chapter.name,
             chapter.author.short(),
             count(chapter.seen, "decision"),
-            outcome(&chapter.outcome),
+            chapter.outcome.as_ref().map_or_else(|| "decided".to_owned(), outcome),
         );
         words += &format!(
             "    decision {} at {}, signed by {}\n",
@@ -56,6 +56,9 @@ pub(super) fn submitted(command: &CommandId, predicted: Option<&Value>) -> Strin
 
 pub(super) fn waiting(waiting: &Waiting) -> String {
     let why = match waiting.why {
+        Why::NotGranted => {
+            "its bucket was taken from this device, and it goes once that is granted again"
+        }
         Why::NoAnchor => "the space has no anchor that could decide",
         Why::Away => "no anchor is connected",
         Why::OnItsWay => "an anchor is connected, and has not answered yet",

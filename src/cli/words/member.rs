@@ -1,10 +1,10 @@
 //! Members, a line each.
 
-use driftline::{Rank, Role};
+use driftline::{DeviceId, Rank, Role};
 use owo_colors::{OwoColorize, Stream};
 
 use super::change::time;
-use crate::cli::report::{FormerMember, Member};
+use crate::cli::report::{Bucket, FormerMember, Member};
 
 pub(super) fn list(members: &[Member], former: &[FormerMember]) -> String {
     let members = members.iter().map(|member| {
@@ -23,6 +23,19 @@ pub(super) fn list(members: &[Member], former: &[FormerMember]) -> String {
         format!("{}\n", line.if_supports_color(Stream::Stdout, |text| text.dimmed()))
     });
     members.chain(former).collect()
+}
+
+/// A bucket, and to whom it was granted.
+pub(super) fn bucket(bucket: &Bucket) -> String {
+    let readers: Vec<_> = bucket.readers.iter().map(DeviceId::short).collect();
+    let readers = match readers.is_empty() {
+        true => "granted to nobody".to_owned(),
+        false => format!("granted to {}", readers.join(", ")),
+    };
+    match &bucket.bucket {
+        Some(name) => format!("{name}  {readers}"),
+        None => format!("{}… (this device may not read it)  {readers}", bucket.ledger.short()),
+    }
 }
 
 /// A role and a rank, in words.

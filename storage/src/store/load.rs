@@ -7,8 +7,7 @@ use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DeviceId};
 use driftline_core::log::{ChainHead, Frontier};
 use driftline_core::space::{
-    ChainRecord, ChainState, Position, SpaceRecord, Stored, StoredDocument, ledger_document,
-    roster_document,
+    ChainRecord, ChainState, Position, SpaceRecord, Stored, StoredDocument, roster_document,
 };
 
 use super::{Store, StoreError};
@@ -41,10 +40,13 @@ impl<E: Engine> Store<E> {
             let documents = documents.remove(&id.0).unwrap_or_default();
             let log = |document| self.segments(&document, &Frontier::default(), usize::MAX);
             let roster = log(roster_document(&id))?.segments;
-            let ledger = log(ledger_document(&id))?.segments;
+            let ledgers = documents.iter().filter(|document| document.label.is_ledger());
+            let ledgers = ledgers.map(|document| document.label.document(&id));
+            let ledgers = ledgers.map(|ledger| Ok((ledger, log(ledger)?.segments)));
+            let ledgers = ledgers.collect::<Result<_, StoreError>>()?;
             let seen = seen.remove(&id.0).unwrap_or_default();
             let acked = acked.remove(&id.0).unwrap_or_default();
-            spaces.push(Stored { record, documents, roster, ledger, seen, acked });
+            spaces.push(Stored { record, documents, roster, ledgers, seen, acked });
         }
         Ok(spaces)
     }

@@ -27,6 +27,8 @@ impl Court<'_> {
             | Act::Close { .. }
             | Act::Delete { .. }
             | Act::Restore { .. }
+            | Act::Grant { .. }
+            | Act::Revoke { .. }
             | Act::Quote(_) => false,
         }
     }
