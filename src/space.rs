@@ -22,8 +22,8 @@ use crate::device::Device;
 use crate::document::{Branch, Document};
 use crate::engine::{Deed, EngineGone, Handle, LoadError, Request};
 
-pub use buckets::Grants;
 pub use answers::{AllAnswers, Answer, AnswerError, Answers, Outcome};
+pub use buckets::Grants;
 pub use commands::{SubmitError, Submitted};
 pub use story::StoryError;
 pub use tasks::{Task, Tasks};

@@ -41,8 +41,7 @@ impl World {
                 return Err(format!("on device {who} {waits} commands wait"));
             }
             let scope = self.rooms().iter().map(|room| self.enters(space, who, room)).collect();
-            let decided: Vec<_> =
-                self.rooms().iter().map(|room| ledger.decided_in(room)).collect();
+            let decided: Vec<_> = self.rooms().iter().map(|room| ledger.decided_in(room)).collect();
             let shown = described(ledger.preview());
             let (other, before, text) =
                 first.entry(scope).or_insert_with(|| (who, decided.clone(), shown.clone()));
@@ -149,12 +148,7 @@ impl World {
     }
 
     /// Plays what was decided by the plain rules; gives the records after each decision.
-    fn replay(
-        &self,
-        space: SpaceId,
-        protocol: &Protocol,
-        wrongs: &mut Vec<String>,
-    ) -> Vec<State> {
+    fn replay(&self, space: SpaceId, protocol: &Protocol, wrongs: &mut Vec<String>) -> Vec<State> {
         let mut oracle = Oracle::new(space);
         let mut states = vec![oracle.state()];
         let mut decided = BTreeSet::new();
@@ -186,8 +180,7 @@ impl World {
                 }
             };
             let told = parts.iter().flat_map(|(_, part)| &part.news);
-            let mut told: Vec<_> =
-                told.map(|(by, news)| (by.command, revised(news))).collect();
+            let mut told: Vec<_> = told.map(|(by, news)| (by.command, revised(news))).collect();
             told.sort();
             news.sort();
             if (given, &told) != (verdict, &news) {
@@ -286,10 +279,11 @@ fn one_decision(parts: &[(Bucket, Decision)]) -> Result<&Decision, String> {
     let Some(first) = telling.first() else { return Err("nobody hears of it".to_owned()) };
     let same = |part: &Decision| (part.command, part.author, part.at);
     let ledgers: BTreeSet<_> = parts.iter().map(|(bucket, _)| bucket).collect();
-    let words: BTreeSet<_> = telling.iter().filter_map(|part| part.verdict.as_ref()).map(word).collect();
-    let one = parts.iter().all(|(_, part)| {
-        same(part) == same(first) && part.others.len() + 1 == parts.len()
-    });
+    let words: BTreeSet<_> =
+        telling.iter().filter_map(|part| part.verdict.as_ref()).map(word).collect();
+    let one = parts
+        .iter()
+        .all(|(_, part)| same(part) == same(first) && part.others.len() + 1 == parts.len());
     match one && ledgers.len() == parts.len() && words.len() == 1 {
         true => Ok(first),
         false => Err(format!("{} parts, in {ledgers:?}, say {words:?}", parts.len())),
@@ -311,9 +305,10 @@ fn unheard(who: Who, me: &DeviceId, ledger: &Ledger, protocol: &Protocol) -> Opt
     let mut heard: Vec<_> =
         answers.map(|answer| (answer.command, heard_as(&answer.news))).collect();
     let mut commands = BTreeSet::new();
-    let early = ledger.answers().iter().find(|answer| {
-        commands.insert(answer.command) && matches!(answer.news, News::Revision(_))
-    });
+    let early = ledger
+        .answers()
+        .iter()
+        .find(|answer| commands.insert(answer.command) && matches!(answer.news, News::Revision(_)));
     heard.sort();
     expected.sort();
     (heard != expected || early.is_some())

@@ -203,9 +203,10 @@ impl Seat {
             return;
         }
         self.home = home;
-        let slots = self.fields.values_mut().flat_map(|slot| {
-            slot.shown.iter_mut().chain(&mut slot.before).chain(&mut slot.others)
-        });
+        let slots = self
+            .fields
+            .values_mut()
+            .flat_map(|slot| slot.shown.iter_mut().chain(&mut slot.before).chain(&mut slot.others));
         let all = slots.chain(self.there.as_mut().map(|(_, by)| by));
         all.for_each(|written| written.order = order);
     }
@@ -223,7 +224,9 @@ impl Seat {
         match &self.there {
             Some((true, _)) => {}
             // Who did not know that it was taken away does not put it back.
-            Some((false, by)) if !saw(&mine, (seen, &self.home), by) && !how.looked() => return heard("yielded"),
+            Some((false, by)) if !saw(&mine, (seen, &self.home), by) && !how.looked() => {
+                return heard("yielded");
+            }
             _ => self.there = Some((true, mine.clone())),
         }
         let value = how.applied(self.value(field));
@@ -234,7 +237,9 @@ impl Seat {
         };
         let conflict = match how {
             How::Set(_) => slot.is_unseen(&mine, seen, &self.home),
-            How::SetKnown(_) | How::Raise => !slot.others.is_empty() && slot.is_unseen(&mine, seen, &self.home),
+            How::SetKnown(_) | How::Raise => {
+                !slot.others.is_empty() && slot.is_unseen(&mine, seen, &self.home)
+            }
             How::Add(_) | How::Include(_) | How::Exclude(_) => false,
         };
         let fate = if conflict { slot.fate(field, &mine) } else { Fate::Stands };

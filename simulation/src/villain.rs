@@ -156,7 +156,8 @@ impl World {
     /// Something for the ledger: a decision by somebody who is no anchor, a command in somebody's name, or nonsense; and
     /// what a member may say, but an honest device does not: that it had seen what never was.
     fn ledger_entry(&mut self, villain: &mut Villain) -> (Bytes, &'static str) {
-        let (space, document) = (villain.space, ledger_document(&villain.space, &Bucket::default()));
+        let (space, document) =
+            (villain.space, ledger_document(&villain.space, &Bucket::default()));
         let device = &self.devices[villain.who];
         let (key, opened) = (device.key.clone(), device.clock.read(self.now).wall);
         let nonce = self.dice.bytes();

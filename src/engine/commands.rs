@@ -198,8 +198,7 @@ impl Engine {
         let now = self.now();
         let slot = self.spaces.get_mut(&id)?;
         let mut effects = Vec::new();
-        let given =
-            slot.space.submit(command, fields, bucket, now, &mut self.rng, &mut effects);
+        let given = slot.space.submit(command, fields, bucket, now, &mut self.rng, &mut effects);
         let given = given.map(|submitted| {
             let update = slot.space.updates_on(&submitted.command.chain);
             Given { submitted, update }

@@ -220,9 +220,7 @@ impl Engine {
                 space.delete(&document, now, rng, &mut effects)
             }
             Deed::Restore { document } => space.restore(&document, now, rng, &mut effects),
-            Deed::Grant { bucket, device } => {
-                space.grant(&bucket, device, now, rng, &mut effects)
-            }
+            Deed::Grant { bucket, device } => space.grant(&bucket, device, now, rng, &mut effects),
             Deed::Revoke { bucket, device } => {
                 space.revoke(&bucket, device, now, rng, &mut effects)
             }

@@ -137,7 +137,8 @@ impl Space {
         bucket: Option<Bucket>,
     ) -> Result<Given, SubmitError<R>> {
         let name = name.to_owned();
-        let given = self.asked(|reply| Asking::Submit { name, version, fields, bucket, reply }).await?;
+        let given =
+            self.asked(|reply| Asking::Submit { name, version, fields, bucket, reply }).await?;
         given.map_err(|refused| match refused {
             Refused::StoreFailed => SubmitError::StoreFailed,
             Refused::Core(error) => SubmitError::of(error),

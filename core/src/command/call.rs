@@ -65,8 +65,8 @@ impl Call {
     /// Whether it is one that an honest device would have made.
     pub(crate) fn is_sound(&self) -> bool {
         let named = (1..=MAX_NAME_BYTES).contains(&self.name.len());
-        let seen = self.seen.pending.len() <= MAX_PENDING
-            && self.seen.elsewhere.len() <= MAX_ELSEWHERE;
+        let seen =
+            self.seen.pending.len() <= MAX_PENDING && self.seen.elsewhere.len() <= MAX_ELSEWHERE;
         named && self.version > 0 && seen
     }
 }

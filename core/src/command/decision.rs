@@ -43,11 +43,7 @@ pub struct Decision {
 
 impl Decision {
     /// A decision that says nothing yet, and has no place in a ledger.
-    pub(super) fn upon(
-        command: CommandId,
-        author: DeviceId,
-        (order, at): (u64, WallTime),
-    ) -> Self {
+    pub(super) fn upon(command: CommandId, author: DeviceId, (order, at): (u64, WallTime)) -> Self {
         Self {
             order,
             place: 0,

@@ -49,11 +49,7 @@ pub struct Judged {
 }
 
 /// Judges a command upon the records as they stand.
-pub fn judge(
-    registry: &Registry,
-    (table, homes): (&Table, &Homes),
-    case: &Case<'_>,
-) -> Judged {
+pub fn judge(registry: &Registry, (table, homes): (&Table, &Homes), case: &Case<'_>) -> Judged {
     let Some(fields) = registry.upcast(case.call) else {
         return Judged::nothing(Verdict::Obsolete { version: case.call.version });
     };

@@ -385,8 +385,12 @@ impl Ledger {
 
     /// Whether this program can decide: it knows commands, and nothing contradicts itself.
     pub fn can_decide(&self) -> bool {
-        let waits = |volume: &Volume| !volume.waiting.is_empty();
-        !self.registry.is_empty() && !self.faulty && !self.volumes.values().any(waits)
+        !self.registry.is_empty() && !self.faulty && self.is_whole()
+    }
+
+    /// Whether no decision waits for others, or for its other parts.
+    pub fn is_whole(&self) -> bool {
+        self.volumes.values().all(|volume| volume.waiting.is_empty())
     }
 
     /// Begins to decide upon what is [`ready`](Self::ready). Who may read which bucket, `reads` says.

@@ -105,7 +105,8 @@ impl<'a> Parts<'a> {
             let ours = writes.iter().filter(|(place, _)| place.row == *row);
             cells.extend(ours.cloned());
             let cells = cells.into_iter();
-            part.writes.extend(cells.filter_map(|(at, cell)| Some((at, Some(cell?.arrived(order))))));
+            part.writes
+                .extend(cells.filter_map(|(at, cell)| Some((at, Some(cell?.arrived(order))))));
         }
         for (place, cell) in writes {
             let Some((now, then)) = moves.get(&place.row) else { continue };

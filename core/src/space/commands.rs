@@ -202,7 +202,9 @@ impl Space {
         let entries = entries_of(segment).filter(|(_, kind, _)| kinds.contains(kind));
         for (command, kind, payload) in entries {
             match kind {
-                _ if command.number > end => self.take_stuck((home, author), command, kind, payload),
+                _ if command.number > end => {
+                    self.take_stuck((home, author), command, kind, payload)
+                }
                 EntryKind::CALL => {
                     let call = codec::decode(payload);
                     call.into_iter().for_each(|call| {
@@ -285,7 +287,7 @@ impl Space {
     pub(super) fn decide_ready(&mut self, context: &mut Context<'_>) {
         self.undecided = false;
         let due = self.decider() == Some(self.me) && self.ledger.can_decide();
-        if !due || self.refold.is_some() || !self.has_saved_ledgers() || !self.has_last_words() {
+        if !due || self.refold.is_some() || self.unsaved_own > 0 || !self.has_last_words() {
             return;
         }
         let ready = self.ready_commands();
@@ -353,11 +355,7 @@ impl Space {
     }
 
     /// Whether a command that its author gave before, in another ledger, is still to be decided.
-    fn is_to_come(
-        &self,
-        author: &DeviceId,
-        (document, command): &(DocumentId, CommandId),
-    ) -> bool {
+    fn is_to_come(&self, author: &DeviceId, (document, command): &(DocumentId, CommandId)) -> bool {
         !self.ledger.is_decided(command)
             && match self.ledger_reach(document, author, &command.chain) {
                 Reach::Whole => true,
@@ -370,13 +368,6 @@ impl Space {
     fn may_show(&self, home: &Home, author: &DeviceId, decision: &CommandId) -> bool {
         let saved = || self.chain(&home.ledger, &decision.chain).map(|chain| chain.saved);
         *author != self.me || saved().is_some_and(|saved| decision.number <= saved.number)
-    }
-
-    /// Whether all that this device wrote into ledgers is saved.
-    fn has_saved_ledgers(&self) -> bool {
-        let chains = self.ledgers().flat_map(|(_, log)| log.chains.values());
-        let mut own = chains.filter(|chain| chain.author == self.me);
-        own.all(|chain| chain.saved.number == chain.tip.number)
     }
 
     pub(super) fn ledger_chain(&mut self, bucket: &Bucket, context: &mut Context<'_>) -> ChainId {

@@ -260,7 +260,8 @@ impl Space {
     pub(super) fn follow_again(&mut self, context: &mut Context<'_>) {
         self.begin_again();
         for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
-            if let Some(session) = self.sessions.get_mut(&peer).filter(|session| session.is_open()) {
+            if let Some(session) = self.sessions.get_mut(&peer).filter(|session| session.is_open())
+            {
                 session.begin_again();
             }
             // Also to whoever has not answered yet: what it was told is how far it had been followed before.

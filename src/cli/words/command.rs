@@ -56,7 +56,9 @@ pub(super) fn submitted(command: &CommandId, predicted: Option<&Value>) -> Strin
 
 pub(super) fn waiting(waiting: &Waiting) -> String {
     let why = match waiting.why {
-        Why::NotGranted => "its bucket was taken from this device, and it goes once that is granted again",
+        Why::NotGranted => {
+            "its bucket was taken from this device, and it goes once that is granted again"
+        }
         Why::NoAnchor => "the space has no anchor that could decide",
         Why::Away => "no anchor is connected",
         Why::OnItsWay => "an anchor is connected, and has not answered yet",
