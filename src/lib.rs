@@ -42,8 +42,8 @@ pub use document::{
 pub use engine::EngineGone;
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
-    GovernError, Grants, Invitation, InviteError, Members, News, Outcome, Space, StoryError,
-    SubmitError, Submitted, Task, Tasks, View, Views, Watch,
+    GovernError, Grants, Invitation, InviteError, Members, News, Outcome, PublishError, Space,
+    StoryError, SubmitError, Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 

@@ -3,6 +3,7 @@
 mod answers;
 mod buckets;
 mod commands;
+mod sources;
 mod story;
 mod tasks;
 mod views;
@@ -25,6 +26,7 @@ use crate::engine::{Deed, EngineGone, Handle, LoadError, Request};
 pub use answers::{AllAnswers, Answer, AnswerError, Answers, Outcome};
 pub use buckets::Grants;
 pub use commands::{SubmitError, Submitted};
+pub use sources::PublishError;
 pub use story::StoryError;
 pub use tasks::{Task, Tasks};
 pub use views::{Difference, View, Views, Watch};

@@ -58,7 +58,7 @@ use session::Session;
 
 pub use allowance::STRANGER_COST;
 pub use author::{Authorship, NotAWriter, Standing};
-pub use commands::{SubmitError, Submitted};
+pub use commands::{PublishError, SubmitError, Submitted};
 pub use effect::{
     Arrival, ChainRecord, ChainState, Change, Effect, Notice, PeerFault, Position, SpaceRecord,
 };

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::footprint::Footprint;
 use super::transaction::Halt;
-use super::{Call, Failure, Handler, Transaction, Verdict};
+use super::{Call, Command, Failure, Handler, Publish, Transaction, Verdict};
 use crate::record::{Bucket, Policies, Policy, Record, RowId, Value, ValueError};
 
 /// The types of record and command that a program knows.
@@ -48,9 +48,9 @@ pub(super) enum Ended {
 }
 
 impl Registry {
-    /// Knows nothing yet.
+    /// Knows nothing yet of the app's.
     pub fn new() -> Self {
-        Self::default()
+        Self::default().command::<Publish>()
     }
 
     /// Adds a type of record.
@@ -73,9 +73,9 @@ impl Registry {
         self
     }
 
-    /// Whether it knows no command.
+    /// Whether it knows no record and no command.
     pub fn is_empty(&self) -> bool {
-        self.commands.is_empty()
+        self.collections.is_empty() && self.commands.keys().all(|name| *name == Publish::NAME)
     }
 
     /// The policy of a field.

@@ -17,13 +17,13 @@ use super::{Context, Space};
 use crate::clock::{Now, SteadyTime};
 use crate::codec;
 use crate::command::{
-    Call, CommandId, Decision, Failure, Ledger, Loss, MAX_CALL_BYTES, Registry, Task, TaskId,
-    Verdict,
+    Call, Command, CommandId, Decision, Failure, Ledger, Loss, MAX_CALL_BYTES, Publish, Registry,
+    Task, TaskId, Verdict,
 };
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::log::{EntryKind, Segment};
-use crate::record::{Bucket, Home, Value};
+use crate::record::{Bucket, Home, Key, Value, ValueError};
 use crate::roster::{Reach, Role};
 
 /// How many commands are decided in one step.
@@ -78,6 +78,28 @@ pub enum SubmitError<R = Value> {
     Unfit,
 }
 
+/// Why records can't be published.
+#[derive(Debug, Error)]
+pub enum PublishError {
+    /// Another device decides.
+    #[error("records are published by the anchor that decides, and this device is not the one")]
+    NotDeciding,
+    /// A row can't be kept.
+    #[error(transparent)]
+    Value {
+        /// What is wrong with it.
+        #[from]
+        source: ValueError,
+    },
+    /// Nothing can be given, or nothing would come of it.
+    #[error(transparent)]
+    Submit {
+        /// Why.
+        #[from]
+        source: SubmitError,
+    },
+}
+
 impl Space {
     /// Says what the program knows of records and commands. What is undecided runs anew by that.
     pub fn run_with(&mut self, registry: Arc<Registry>) {
@@ -107,7 +129,7 @@ impl Space {
     /// If it can be told already that nothing would come of it, or this device may not write.
     pub fn submit(
         &mut self,
-        (name, version): (&str, u32),
+        command: (&str, u32),
         fields: Value,
         bucket: Option<Bucket>,
         now: Now,
@@ -117,15 +139,26 @@ impl Space {
         if !self.role().is_some_and(Role::writes) {
             return Err(NotAWriter.into());
         }
-        let bucket = self.ledger.bucket_of(name, version, &fields).or(bucket);
-        let home = self.ledger.home(bucket.unwrap_or_default());
+        let known = self.ledger.bucket_of(command.0, command.1, &fields);
+        let bucket = known.or(bucket).unwrap_or_default();
+        self.give(command, fields, bucket, &mut Context { now, rng, effects })
+    }
+
+    fn give(
+        &mut self,
+        (name, version): (&str, u32),
+        fields: Value,
+        bucket: Bucket,
+        context: &mut Context<'_>,
+    ) -> Result<Submitted, SubmitError> {
+        let home = self.ledger.home(bucket);
         if !home.bucket.is_sound() || !self.reads_ledger(&home.ledger, &self.me) {
             return Err(SubmitError::NotGranted { bucket: home.bucket });
         }
-        let context = &mut Context { now, rng, effects };
         // Another command may have been given in this very step.
         self.settle_ledger(context);
-        let call = self.ledger.call((name, version), fields, &home.ledger, now.wall);
+        let now = context.now.wall;
+        let call = self.ledger.call((name, version), fields, &home.ledger, now);
         let payload = codec::encode(&call);
         if !call.is_sound() || payload.len() > MAX_CALL_BYTES {
             return Err(SubmitError::Unfit);
@@ -144,6 +177,34 @@ impl Space {
                 Ok(Submitted { command, predicted })
             }
         }
+    }
+
+    /// Has the records of a collection come to what a source says that lives elsewhere, for whoever decides: records of
+    /// which it says something else than before are changed, and such that it does not name any more are taken away. Gives
+    /// the commands by which that is done.
+    ///
+    /// # Errors
+    /// If this device does not decide, or may not write.
+    pub fn publish(
+        &mut self,
+        (source, collection): (&str, &str),
+        rows: Vec<(Key, Value)>,
+        now: Now,
+        rng: &mut dyn Rng,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Vec<CommandId>, PublishError> {
+        if self.decider() != Some(self.me) {
+            return Err(PublishError::NotDeciding);
+        }
+        self.settle_ledger(&mut Context { now, rng, effects });
+        let preview = self.ledger.preview();
+        let portions = Publish::what_changed(preview, (source, collection), rows);
+        let give = |portion: Publish| {
+            let fields = Value::of(&portion)?;
+            let (command, own) = ((Publish::NAME, Publish::VERSION), Bucket::of(&self.me));
+            Ok(self.give(command, fields, own, &mut Context { now, rng, effects })?.command)
+        };
+        portions.into_iter().map(give).collect()
     }
 
     /// Takes back a command of this device's own that is not decided; says whether there is such a one.
@@ -197,7 +258,7 @@ impl Space {
         let chain = self.chain(&home.ledger, &segment.chain);
         let Some(author) = chain.map(|chain| chain.author) else { return };
         let decides = self.decisions_count(&author, &segment.chain);
-        let rank = self.roster.rank(&author);
+        let (rank, publishes) = (self.roster.rank(&author), self.publishes(&author));
         let end = self.counting_end(&home.ledger, &author, &segment.chain);
         let entries = entries_of(segment).filter(|(_, kind, _)| kinds.contains(kind));
         for (command, kind, payload) in entries {
@@ -206,8 +267,9 @@ impl Space {
                     self.take_stuck((home, author), command, kind, payload)
                 }
                 EntryKind::CALL => {
-                    let call = codec::decode(payload);
-                    call.into_iter().for_each(|call| {
+                    let call = codec::decode(payload).into_iter();
+                    let permitted = call.filter(|call: &Call| !call.is_of_engine() || publishes);
+                    permitted.for_each(|call| {
                         self.ledger.take_call(home, (command, author), rank.clone(), call);
                     });
                 }
