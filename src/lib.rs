@@ -50,7 +50,8 @@ pub use verify::{Verification, VerifyError};
 pub use driftline_core::audit::Place;
 pub use driftline_core::command;
 pub use driftline_core::command::{
-    Command, CommandId, Effect, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
+    Command, CommandId, Effect, Handler, OutboxEntry, Registry, Revision, Source, Transaction,
+    Verdict,
 };
 pub use driftline_core::document::provenance::{Contribution, Origin};
 pub use driftline_core::document::{ApplyError, BadName};

@@ -79,7 +79,8 @@ impl Command for Publish {
 
 impl Handler for Publish {
     fn run(&self, tx: &mut Transaction<'_>) -> Result<(), ()> {
-        let row = |key: &Value| Some(RowId { collection: self.collection.clone(), key: key_of(key)? });
+        let row =
+            |key: &Value| Some(RowId { collection: self.collection.clone(), key: key_of(key)? });
         for Published { key, fields, hashes } in &self.changed {
             let Some(row) = row(key) else { continue };
             for (name, value) in fields {

@@ -186,7 +186,8 @@ impl Space {
         let record = ChainRecord { tip, clock, bytes, feed, state };
         self.journal.add(Change::Chain { document, chain: segment.chain, record });
         let segment = Arc::new(segment);
-        let decides = origin.is_none() && self.is_ledger(document);
+        // Also what comes back from others, as when this device's disk was an older one.
+        let decides = author == self.me && self.is_ledger(document);
         self.unsaved_own += usize::from(decides);
         let accepted = Accepted { feed, document, segment: segment.clone(), tip, origin, decides };
         let accepted = Arc::new(accepted);
