@@ -8,6 +8,7 @@ mod allowance;
 mod author;
 mod commands;
 mod contents;
+mod deciding;
 mod declining;
 mod effect;
 mod event;

@@ -61,7 +61,7 @@ fn a_bucket_is_granted_listed_and_taken_back() {
     eventually("Bob hears what it is called", || {
         bob.says(["bucket", "ls", "kitchen"]).starts_with("desk  granted to")
     });
-    let refusal = bob.fails(["bucket", "grant", "kitchen", "desk", &id]);
+    let refusal = bob.fails(["bucket", "grant", "kitchen", "till", &id]);
     assert!(refusal.words.contains("only an admin may"), "{}", refusal.words);
     let refusal = alice.fails(["bucket", "grant", "kitchen", "@me", &id]);
     assert!(refusal.words.contains("can't be a bucket"), "{}", refusal.words);

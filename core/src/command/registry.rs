@@ -25,14 +25,17 @@ pub struct Registry {
 struct Collection {
     policies: Policies,
     /// Nothing where all its records are in the common bucket.
-    bucket: Option<fn(&Value) -> Result<Bucket, ValueError>>,
+    bucket: Option<BucketOf>,
 }
+
+/// Reads from a record's fields, or a command's, which bucket it belongs into.
+type BucketOf = fn(&Value) -> Result<Bucket, ValueError>;
 
 #[derive(Clone)]
 struct CommandType {
     version: u32,
     upcast: fn(u32, Value) -> Option<Value>,
-    bucket: fn(&Value) -> Result<Bucket, ValueError>,
+    bucket: BucketOf,
     run: Run,
     check: Run,
 }
@@ -56,8 +59,7 @@ impl Registry {
     /// Adds a type of record.
     #[must_use]
     pub fn record<R: Record>(mut self) -> Self {
-        let bucket: fn(&Value) -> Result<Bucket, ValueError> =
-            |record| record.to::<R>().map(|record| record.bucket());
+        let bucket: BucketOf = |record| record.to::<R>().map(|record| record.bucket());
         let bucket = R::BUCKET.map(|_| bucket);
         self.collections.insert(R::COLLECTION, Collection { policies: R::policies(), bucket });
         self

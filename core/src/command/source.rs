@@ -160,7 +160,7 @@ impl Published {
         let fresh: BTreeMap<_, _> = fields.into_iter().filter(|(name, _)| !said(name)).collect();
         let news = !fresh.is_empty() || known.as_ref() != Some(&Value::Map(hashes.clone()));
         let key = value_of(&row.key);
-        news.then(|| Self { key, fields: fresh, hashes: Value::Map(hashes) })
+        news.then_some(Self { key, fields: fresh, hashes: Value::Map(hashes) })
     }
 
     fn size(&self) -> usize {

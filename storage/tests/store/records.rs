@@ -72,7 +72,9 @@ fn a_document_is_forgotten_but_for_what_is_kept_of_it() {
     let store = open(&path);
     let begun = Change::Document { space: id, label, mended: Frontier::default() };
     store.append(&[Change::Space(kitchen).into(), begun.into()]).unwrap();
-    store.append(&[mine.write(&[b"milk".to_vec()]), theirs.write(&[vec![7; 9000]])].concat()).unwrap();
+    store
+        .append(&[mine.write(&[b"milk".to_vec()]), theirs.write(&[vec![7; 9000]])].concat())
+        .unwrap();
     let late = theirs.write(&[b"secret".to_vec()]);
     store.append(late.iter().chain(&[purge(vec![mine.head.id()])])).unwrap();
     let log = store.segments(&document, &Frontier::default(), usize::MAX).unwrap().segments;
