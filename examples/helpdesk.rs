@@ -3,9 +3,14 @@
 //! Closing a closed ticket is refused by the handler's own rule. Whoever opened a ticket gets an e-mail when it is
 //! closed, exactly once, though the anchor is killed between sending it and noting that. And a device that was away while
 //! the app went from version 1 to 3 still gets its tickets through.
+//!
+//! Everybody sees what nobody has taken, and besides that their own alone: a ticket that is given to somebody else leaves
+//! the device of who had it. So does what there is to do by the tables of a database that knows nothing of all this.
 
 #[path = "support/people.rs"]
 mod people;
+#[path = "helpdesk/work.rs"]
+pub(crate) mod work;
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -14,15 +19,17 @@ use std::time::Duration;
 
 use driftline::record::Value;
 use driftline::{
-    Command, Effect, Handler, Outcome, Record, Registry, SubmitError, Transaction, Verdict,
+    Bucket, Command, Effect, Handler, Outcome, Record, Registry, Space, SubmitError, Transaction,
+    Verdict, View,
 };
 use people::{Network, Person, Result, admit, found};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
+use work::WorkItem;
 
-/// Something that somebody needs help with.
+/// Something that somebody needs help with: in the bucket of whoever has taken it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Record)]
-#[record(collection = "tickets")]
+#[record(collection = "tickets", bucket = Ticket::desk)]
 pub(crate) struct Ticket {
     #[key]
     pub(crate) id: String,
@@ -31,6 +38,12 @@ pub(crate) struct Ticket {
     pub(crate) email: String,
     pub(crate) assignee: Option<String>,
     pub(crate) state: State,
+}
+
+impl Ticket {
+    fn desk(&self) -> Bucket {
+        self.assignee.as_deref().map(Bucket::from).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,7 +135,7 @@ impl Handler for CloseTicket {
 
 /// What the app knows, on every device and on the anchor.
 pub(crate) fn registry() -> Registry {
-    let tickets = Registry::new().record::<Ticket>();
+    let tickets = Registry::new().record::<Ticket>().record::<WorkItem>();
     tickets.command::<OpenTicket>().command::<AssignTicket>().command::<CloseTicket>()
 }
 
@@ -137,7 +150,8 @@ async fn main() -> Result<()> {
 pub(crate) async fn story(folder: &Path) -> Result<()> {
     let (boss, anchor) = found(folder, "helpdesk", registry()).await?;
     for name in ["ann", "ben"] {
-        admit(&folder.join(name), &boss, None, registry()).await?;
+        let device = admit(&folder.join(name), &boss, None, registry()).await?;
+        boss.space.grant(&Bucket::from(name), device).await?;
     }
 
     // Ann is offline: she opens a ticket, takes it and closes it, each on top of what is not decided yet. Her device
@@ -155,8 +169,9 @@ pub(crate) async fn story(folder: &Path) -> Result<()> {
         _ => return Err("a closed ticket was closed".into()),
     }
     let old = |text: &str| Value::from_json(text.as_bytes());
-    ann.space.submit_named("open_ticket", 1, old(r#"{"text": "No paper"}"#)?).await?;
-    let obsolete = ann.space.submit_named("close_ticket", 1, old(r#"{"ticket": 7}"#)?).await?.0;
+    ann.space.submit_named("open_ticket", 1, old(r#"{"text": "No paper"}"#)?, None).await?;
+    let closes = ann.space.submit_named("close_ticket", 1, old(r#"{"ticket": 7}"#)?, None);
+    let obsolete = closes.await?.0;
     ann.close().await?;
 
     // She comes online. The anchor decides, and the e-mail waits to be sent.
@@ -175,10 +190,14 @@ pub(crate) async fn story(folder: &Path) -> Result<()> {
         return Err("the ticket was not closed".into());
     }
     answer.ack().await?;
+    let ben = Person::open(&folder.join("ben"), Network::Online, registry()).await?;
+    pass_on(&boss, &ann, &ben).await?;
+    ben.close().await?;
+    let office = anchor.spaces().await?.pop().ok_or("the anchor is in a space")?.0;
+    bring_work(&office, &ann).await?;
     ann.close().await?;
 
     // The anchor's app sends it, and ends before it has noted that. It gets it again, with the same key.
-    let office = anchor.spaces().await?.pop().ok_or("the anchor is in a space")?.0;
     let mail = timeout(Duration::from_secs(60), office.tasks::<Mail>().next()).await??;
     println!("sent: {}", send(folder, &mail.key, &mail.effect)?);
     drop(mail);
@@ -189,6 +208,48 @@ pub(crate) async fn story(folder: &Path) -> Result<()> {
     mail.done().await?;
     anchor.close().await?;
     boss.close().await
+}
+
+/// The other ticket is given to Ann, and then to Ben.
+async fn pass_on(boss: &Person, ann: &Person, ben: &Person) -> Result<()> {
+    let is_open = |ticket: &Ticket| ticket.state == State::Open;
+    let has = |count| {
+        move |view: &View| Ok(view.all::<Ticket>()?.iter().filter(|it| is_open(it)).count() == count)
+    };
+    let tickets = boss.space.view().all::<Ticket>()?;
+    let id = &tickets.iter().find(|ticket| is_open(ticket)).ok_or("one is open")?.id;
+    for to in ["ann", "ben"] {
+        let assign = AssignTicket { id: id.clone(), to: to.to_owned() };
+        boss.space.submit(assign).await?.decided().await?;
+        let (gets, loses) = if to == "ann" { (ann, ben) } else { (ben, ann) };
+        seen(&gets.space, has(1)).await?;
+        seen(&loses.space, has(0)).await?;
+        println!("{to} has “No paper” now, and nobody else sees it");
+    }
+    Ok(())
+}
+
+/// The anchor's app publishes what the database says, and again when that is something else.
+async fn bring_work(office: &Space, ann: &Person) -> Result<()> {
+    let database = work::database()?;
+    for (count, change) in
+        [(2, ""), (1, "DELETE FROM repairs"), (2, "UPDATE calls SET owner = 'ann'")]
+    {
+        database.execute_batch(change)?;
+        office.publish(work::calls(&database)?).await?;
+        office.publish(work::repairs(&database)?).await?;
+        seen(&ann.space, |view| Ok(view.all::<WorkItem>()?.len() == count)).await?;
+        let work = ann.space.view().all::<WorkItem>()?.into_iter().map(|item| item.what);
+        println!("ann has to {}", work.collect::<Vec<_>>().join(" and "));
+    }
+    Ok(())
+}
+
+/// Resolves when a space shows something.
+async fn seen(space: &Space, shows: impl Fn(&View) -> Result<bool>) -> Result<()> {
+    let mut views = space.views();
+    while !shows(&timeout(Duration::from_secs(60), views.next()).await??)? {}
+    Ok(())
 }
 
 /// Puts an e-mail into the spool, under its key; says whether it was not there before.

@@ -49,7 +49,7 @@ pub use presence::{Other, Others, Presence, ShowError};
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
     GovernError, Grants, GuestError, GuestNews, Invitation, InviteError, Members, News, Outcome,
-    Space, StoryError, SubmitError, Submitted, Task, Tasks, View, Views, Watch,
+    PublishError, Space, StoryError, SubmitError, Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 
@@ -57,7 +57,8 @@ pub use driftline_core::audit::Place;
 pub use driftline_core::clock::WallTime;
 pub use driftline_core::command;
 pub use driftline_core::command::{
-    Command, CommandId, Effect, Handler, OutboxEntry, Registry, Revision, Transaction, Verdict,
+    Command, CommandId, Effect, Handler, OutboxEntry, Registry, Revision, Source, Transaction,
+    Verdict,
 };
 pub use driftline_core::document::check::BadUpdate;
 pub use driftline_core::document::history::Stretch;

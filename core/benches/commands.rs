@@ -8,8 +8,8 @@ use driftline_core::clock::WallTime;
 use driftline_core::command::{
     Command, CommandId, Decision, Handler, Ledger, Registry, Transaction,
 };
-use driftline_core::id::{ChainId, DeviceId};
-use driftline_core::record::{Record, Value};
+use driftline_core::id::{ChainId, DeviceId, SpaceId};
+use driftline_core::record::{Bucket, Record, Value};
 use serde::{Deserialize, Serialize};
 
 const ME: DeviceId = DeviceId([1; 32]);
@@ -84,8 +84,9 @@ fn registry() -> Arc<Registry> {
 /// Gives a command, by the author's own ledger.
 fn give<C: Command>(ledger: &mut Ledger, author: DeviceId, number: u64, command: &C) {
     let fields = Value::of(command).expect("it has no fractions");
-    let call = ledger.call(C::NAME, C::VERSION, fields, WallTime(number));
-    ledger.take_call(id(author, number), author, None, call);
+    let (home, at) = (ledger.home(Bucket::default()), WallTime(number));
+    let call = ledger.call((C::NAME, C::VERSION), fields, &home.ledger, at);
+    ledger.take_call(&home, (id(author, number), author), None, call);
 }
 
 fn id(author: DeviceId, number: u64) -> CommandId {
@@ -93,15 +94,17 @@ fn id(author: DeviceId, number: u64) -> CommandId {
 }
 
 fn decide(ledger: &mut Ledger, author: DeviceId, number: u64) -> Decision {
-    let decided = ledger.draft().decide(id(author, number), author, None, WallTime(number));
-    let decision = decided.expect("it was given");
-    ledger.take_decision(decision.clone());
+    let everybody = |_: &DeviceId, _: &Bucket| true;
+    let mut draft = ledger.draft(&everybody);
+    let decided = draft.decide(id(author, number), author, None, WallTime(number));
+    let (home, decision) = decided.expect("it was given").remove(0);
+    ledger.take_decision(&home, decision.clone());
     decision
 }
 
 /// A hall with all its seats, and how many commands it took.
 fn hall() -> (Ledger, u64) {
-    let mut ledger = Ledger::new(registry(), ME);
+    let mut ledger = Ledger::new(registry(), ME, SpaceId([7; 32]));
     let mut number = 0;
     for first in (0..RECORDS).step_by(100) {
         number += 1;
@@ -124,9 +127,10 @@ fn submitting(criterion: &mut Criterion) {
         let submit = |ledger: &mut Ledger| {
             let fields = Value::of(&BookSeat { number: 5, guest: "Ben".to_owned() });
             let fields = fields.expect("it has no fractions");
-            let call = ledger.call(BookSeat::NAME, 1, fields, WallTime(101));
+            let home = ledger.home(Bucket::default());
+            let call = ledger.call((BookSeat::NAME, 1), fields, &home.ledger, WallTime(101));
             let predicted = ledger.try_call(id(ME, 101), &call, None);
-            ledger.take_call(id(ME, 101), ME, None, call);
+            ledger.take_call(&home, (id(ME, 101), ME), None, call);
             ledger.settle();
             assert!(black_box(predicted).stands());
         };
@@ -152,7 +156,8 @@ fn rebasing(criterion: &mut Criterion) {
     (1..=1000).for_each(|n| book(&mut waiting, ME, n, n as u32));
     waiting.settle();
     let take = |ledger: &mut Ledger| {
-        foreign.iter().for_each(|decision| ledger.take_decision(decision.clone()));
+        let home = ledger.home(Bucket::default());
+        foreign.iter().for_each(|decision| ledger.take_decision(&home, decision.clone()));
         ledger.settle();
     };
     let mut group = criterion.benchmark_group("commands/1,000 foreign decisions");

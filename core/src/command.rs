@@ -8,6 +8,7 @@
 //!  submit ──▶ preview (tentative) ──▶ entry in the ledger ──▶ anchor: judge ──▶ decision in the ledger ──▶ everybody's table
 //! ```
 
+mod answer;
 mod call;
 mod decision;
 mod draft;
@@ -18,10 +19,12 @@ mod ledger;
 mod parts;
 mod preview;
 mod registry;
+mod source;
 mod story;
 mod task;
 mod transaction;
 mod verdict;
+mod volume;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -35,12 +38,15 @@ use crate::record::{Bucket, Value};
 
 pub use driftline_derive::Command;
 
+pub use answer::{Answer, News, OutboxEntry};
 pub use call::{Call, CommandId, MAX_CALL_BYTES, ParseCommandIdError, Seen};
 pub use decision::Decision;
 pub use draft::Draft;
 pub use judge::{Case, Judged, judge};
-pub use ledger::{Answer, Ledger, News, OutboxEntry};
+pub use ledger::Ledger;
 pub use registry::Registry;
+pub(crate) use source::{MARK, Publish};
+pub use source::{Source, projected};
 pub use story::{Chapter, story};
 pub use task::{Effect, Task, TaskId};
 pub use transaction::{Side, Transaction};

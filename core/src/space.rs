@@ -8,6 +8,7 @@ mod allowance;
 mod author;
 mod commands;
 mod contents;
+mod deciding;
 mod declining;
 mod effect;
 mod event;
@@ -58,11 +59,12 @@ use intake::Intake;
 use journal::Journal;
 use presence::Presence;
 use refolding::{Counted, Refold};
+use scope::Whole;
 use session::Session;
 
 pub use allowance::STRANGER_COST;
 pub use author::{Authorship, NotAWriter, Standing};
-pub use commands::{SubmitError, Submitted};
+pub use commands::{PublishError, SubmitError, Submitted};
 pub use effect::{
     Arrival, ChainRecord, ChainState, Change, Effect, Notice, PeerFault, Position, SpaceRecord,
 };
@@ -101,6 +103,11 @@ pub struct Space {
     ledger: Ledger,
     /// The common bucket's.
     ledger_document: DocumentId,
+    /// All that are here.
+    ledgers: BTreeSet<DocumentId>,
+    /// How many segments of this device's own in ledgers are not saved.
+    unsaved_own: usize,
+    whole: Whole,
     /// Whether this device may read less than before.
     rescope: bool,
     /// What of the ledgers' chains was folded; and what waits to be, while the log is read again.
@@ -229,12 +236,14 @@ impl Space {
                 log.restore(head.id(), head, record);
             }
             space.journal.restore(log.changed);
+            space.ledgers.extend(log.label.is_ledger().then_some(document));
             space.index.insert(document, log);
         }
         let of = |(document, log): (DocumentId, Vec<Segment>)| {
             log.into_iter().map(move |segment| (document, Arc::new(segment)))
         };
         space.load_ledger(&stored.ledgers.into_iter().flat_map(of).collect::<Vec<_>>());
+        space.whole.saved = space.ends_of_deciders();
         space.rescope = true;
         space.holdings = Holdings::of(&space.index, space.roster_document);
         space.suspect = space.index.keys().copied().collect();
@@ -289,6 +298,7 @@ impl Space {
         self.settle_claims();
         self.settle_scope(context);
         self.decide_ready(context);
+        self.note_whole();
         self.settle_ledger(context);
         self.journal.write(context.effects);
         self.mend_strays(context);
@@ -374,6 +384,9 @@ impl Space {
             roster_document: roster_document(&id),
             ledger: Ledger::new(Arc::default(), me, id),
             ledger_document: ledger_document(&id, &Bucket::default()),
+            ledgers: BTreeSet::new(),
+            unsaved_own: 0,
+            whole: Whole::default(),
             rescope: false,
             counted: BTreeMap::new(),
             refold: None,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use driftline::{Device, DeviceOptions, Invitation, Registry, Role, Space};
+use driftline::{Device, DeviceId, DeviceOptions, Invitation, Registry, Role, Space};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -53,12 +53,14 @@ pub(crate) async fn admit(
     boss: &Person,
     rank: Option<&str>,
     registry: Registry,
-) -> Result<()> {
+) -> Result<DeviceId> {
     let rank = rank.map(str::parse).transpose()?;
     let ticket = boss.space.invite(Invitation { rank, ..Default::default() }).await?;
     let device = open(path, Network::Online, registry).await?;
     device.join(&ticket).await?.caught_up().await?;
-    Ok(device.close().await?)
+    let id = device.id();
+    device.close().await?;
+    Ok(id)
 }
 
 async fn open(path: &Path, network: Network, registry: Registry) -> Result<Device> {

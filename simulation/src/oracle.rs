@@ -170,6 +170,11 @@ impl Oracle {
         }
     }
 
+    /// The next decision is of that order.
+    pub(crate) fn skip_to(&mut self, order: u64) {
+        self.order = order - 1;
+    }
+
     /// The next decision says that the author took the command back.
     pub(crate) fn pass_over(&mut self) {
         self.order += 1;

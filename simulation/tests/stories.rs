@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod stories {
+    mod buckets;
     mod commands;
     mod everyday;
     mod forged_commands;

@@ -43,13 +43,8 @@ pub(super) fn words(report: &Report) -> String {
             format!("removed {}: it is told when it next meets a member", device.short())
         }
         Report::Buckets { buckets, .. } => lines(buckets.iter().map(member::bucket)),
-        Report::Granted { bucket, device, .. } => {
-            format!("{} may read “{bucket}” now", device.short())
-        }
-        Report::Revoked { bucket, device, .. } => format!(
-            "{} may not read “{bucket}” any more: its device forgets the records when it next meets a member",
-            device.short()
-        ),
+        Report::Granted { bucket, device, .. } => member::granted(bucket, device),
+        Report::Revoked { bucket, device, .. } => member::revoked(bucket, device),
         Report::Joined { name, space, documents, already } => {
             let how = if *already { "was in" } else { "joined" };
             format!(

@@ -7,8 +7,8 @@ use bincode::{Decode, Encode};
 use driftline_core::codec;
 use driftline_core::command::{Answer, CommandId, OutboxEntry, Task, TaskId, Verdict};
 use driftline_core::id::SpaceId;
-use driftline_core::record::{Bucket, Table, Value};
-use driftline_core::space::{SubmitError, Submitted};
+use driftline_core::record::{Bucket, Key, Table, Value};
+use driftline_core::space::{PublishError, SubmitError, Submitted};
 use driftline_storage::Record;
 use tokio::sync::{oneshot, watch};
 
@@ -26,6 +26,12 @@ pub(crate) enum Asking {
         fields: Value,
         bucket: Option<Bucket>,
         reply: Reply<Result<Given, Refused>>,
+    },
+    Publish {
+        source: &'static str,
+        collection: &'static str,
+        rows: Vec<(Key, Value)>,
+        reply: Reply<Result<Vec<CommandId>, PublishError>>,
     },
     Cancel {
         command: CommandId,
@@ -154,6 +160,16 @@ impl Engine {
                 if let Some(given) = self.submit(id, (&name, version), fields, bucket) {
                     _ = reply.send(given);
                 }
+            }
+            Asking::Publish { source, collection, rows, reply } => {
+                let now = self.now();
+                let Some(slot) = self.spaces.get_mut(&id).filter(|_| self.broken.is_none()) else {
+                    return;
+                };
+                let (of, mut effects) = ((source, collection), Vec::new());
+                let given = slot.space.publish(of, rows, now, &mut self.rng, &mut effects);
+                self.perform(id, effects);
+                _ = reply.send(given);
             }
             Asking::Cancel { command, reply } => _ = reply.send(self.cancel(id, &command)),
             Asking::Outbox { reply } => {

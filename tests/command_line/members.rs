@@ -49,6 +49,32 @@ fn who_was_removed_while_away_is_told_when_they_come_back() {
 }
 
 #[test]
+fn a_bucket_is_granted_listed_and_taken_back() {
+    let town = town();
+    let (alice, bob) = alice_and_bob(&town);
+    let id = bob.id();
+    let granted = alice.says(["bucket", "grant", "kitchen", "desk", &id[..8]]);
+    assert!(granted.contains("may read “desk” now"), "{granted}");
+    let listed = alice.says_json(["bucket", "ls", "kitchen"]);
+    assert_eq!(listed["buckets"][0]["bucket"], "desk");
+    assert_eq!(listed["buckets"][0]["readers"][0], id.as_str());
+    eventually("Bob hears what it is called", || {
+        bob.says(["bucket", "ls", "kitchen"]).starts_with("desk  granted to")
+    });
+    let refusal = bob.fails(["bucket", "grant", "kitchen", "till", &id]);
+    assert!(refusal.words.contains("only an admin may"), "{}", refusal.words);
+    let refusal = alice.fails(["bucket", "grant", "kitchen", "@me", &id]);
+    assert!(refusal.words.contains("can't be a bucket"), "{}", refusal.words);
+
+    alice.says(["bucket", "revoke", "kitchen", "desk", &id]);
+    eventually("Bob hears of it", || bob.says(["bucket", "ls", "kitchen"]).trim().is_empty());
+    let refusal = alice.fails(["bucket", "revoke", "kitchen", "desk", &id]);
+    assert!(refusal.words.contains("was not granted"), "{}", refusal.words);
+    let refusal = bob.fails(["submit", "kitchen", "anything", "{}", "--bucket", "desk"]);
+    assert!(refusal.words.contains("which this device may not read"), "{}", refusal.words);
+}
+
+#[test]
 fn somebody_joins_while_no_admin_is_online() {
     let town = town();
     let (mut alice, bob) = alice_and_bob(&town);

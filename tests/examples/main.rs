@@ -16,6 +16,7 @@ use std::path::Path;
 use checkout::{Item, Voucher};
 use driftline::record::{Key, RowId};
 use driftline::{Device, DeviceOptions, Invitation, Record, Registry, Space, Verdict};
+use helpdesk::work::WorkItem;
 use helpdesk::{Mail, State, Ticket};
 use medication::Dose;
 use seat_booking::{OpenHall, Seat};
@@ -79,13 +80,21 @@ async fn of_two_doses_neither_stands_until_somebody_has_seen_both() {
 async fn a_ticket_is_closed_once_and_one_mail_leaves() {
     let folder = tempfile::tempdir().expect("there is room");
     helpdesk::story(folder.path()).await.expect("the story ends well");
-    for name in ["ann", "anchor"] {
+    for name in ["ann", "ben", "anchor"] {
         let (device, space) = on_disk(&folder.path().join(name), helpdesk::registry()).await;
         let tickets = space.view().all::<Ticket>().expect("these are tickets");
-        let [paper, ink] = ["No paper", "No ink"]
-            .map(|title| tickets.iter().find(|ticket| ticket.title == title).expect("it is there"));
-        assert_eq!((ink.state, ink.assignee.as_deref()), (State::Closed, Some("ann")));
-        assert_eq!((paper.state, paper.email.as_str()), (State::Open, "desk@example.org"));
+        let [paper, ink] =
+            ["No paper", "No ink"].map(|title| tickets.iter().find(|ticket| ticket.title == title));
+        // Everybody has their own, and whoever decides has all.
+        assert_eq!((ink.is_some(), paper.is_some()), (name != "ben", name != "ann"));
+        if let Some(ink) = ink {
+            assert_eq!((ink.state, ink.assignee.as_deref()), (State::Closed, Some("ann")));
+        }
+        if let Some(paper) = paper {
+            assert_eq!((paper.state, paper.email.as_str()), (State::Open, "desk@example.org"));
+        }
+        let work = space.view().all::<WorkItem>().expect("these are things to do");
+        assert_eq!(work.len(), if name == "ben" { 0 } else { 2 }, "{name} has {work:?}");
         assert_eq!(space.outbox().await.expect("it is open"), [], "nothing waits");
         let mut tasks = space.tasks::<Mail>();
         let more = tokio::time::timeout(std::time::Duration::from_millis(100), tasks.next());

@@ -9,6 +9,9 @@ use crate::attribute::{crate_path, default_crate, refuse_generics, snake_case};
 /// The longest name of a command, in bytes, as the engine has it.
 const MAX_NAME_BYTES: usize = 64;
 
+/// What the names of the engine's own commands begin with.
+const OWN: &str = "driftline/";
+
 /// What the type's attributes say.
 struct Settings {
     driftline: Path,
@@ -91,13 +94,14 @@ impl Settings {
 
 fn name(text: &LitStr) -> Result<String> {
     let name = text.value();
-    match (1..=MAX_NAME_BYTES).contains(&name.len()) {
-        true => Ok(name),
-        false => {
-            let why = format!("a command's name has 1 to {MAX_NAME_BYTES} bytes");
-            Err(Error::new(text.span(), why))
-        }
-    }
+    let why = if !(1..=MAX_NAME_BYTES).contains(&name.len()) {
+        format!("a command's name has 1 to {MAX_NAME_BYTES} bytes")
+    } else if name.starts_with(OWN) {
+        format!("names that begin with `{OWN}` are the engine's own")
+    } else {
+        return Ok(name);
+    };
+    Err(Error::new(text.span(), why))
 }
 
 fn version(number: &LitInt) -> Result<u32> {

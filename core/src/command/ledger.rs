@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::judge::{Case, judge};
 use super::parts::apply;
 use super::preview::{Pending, Preview, Turn};
 use super::task::Tasks;
-use super::{Call, CommandId, Decision, Draft, Registry, Revision, Seen, Task, TaskId, Verdict};
+use super::volume::Volume;
+use super::{
+    Answer, Call, CommandId, Decision, Draft, News, OutboxEntry, Registry, Seen, Task, TaskId,
+    Verdict,
+};
 use crate::clock::WallTime;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, Hash, SpaceId};
@@ -50,67 +52,6 @@ pub struct Ledger {
     /// Revisions that came before their verdict, from another ledger.
     early: BTreeMap<CommandId, Vec<Answer>>,
     tasks: Tasks,
-}
-
-/// The decisions of one bucket.
-#[derive(Clone, Debug)]
-struct Volume {
-    home: Home,
-    /// How many are in, and the hash of the last, and the place of that among all of the space.
-    place: u64,
-    last: Hash,
-    order: u64,
-    /// Those that came before those in front of them, or before their other parts.
-    waiting: BTreeMap<u64, Decision>,
-}
-
-/// What this device's app is to hear of one of its commands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Answer {
-    /// The command.
-    pub command: CommandId,
-    /// What it is called.
-    pub name: String,
-    /// With a verdict, the fields as they were given: what the app can give anew, if the verdict is [`Obsolete`].
-    ///
-    /// [`Obsolete`]: Verdict::Obsolete
-    pub fields: Option<Value>,
-    /// When it was decided, by the anchor's clock.
-    pub at: WallTime,
-    /// What became of it.
-    #[serde(flatten)]
-    pub news: News,
-}
-
-/// What became of a command, or changed about that.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum News {
-    /// The verdict.
-    Verdict(Verdict),
-    /// A later change.
-    Revision(Revision),
-}
-
-/// A command that was not decided yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OutboxEntry {
-    /// The command.
-    pub command: CommandId,
-    /// Whose it is.
-    pub author: DeviceId,
-    /// What it is called.
-    pub name: String,
-    /// Its fields.
-    pub fields: Value,
-    /// The bucket that it travels in.
-    pub bucket: Bucket,
-    /// Whether it can't go, as its author may not read that bucket any more. It goes once they may again.
-    pub stuck: bool,
-    /// Since when it waits, by its author's clock.
-    pub since: WallTime,
-    /// What will become of it, as far as this device can tell.
-    pub predicted: Option<Verdict>,
 }
 
 impl Ledger {
@@ -244,8 +185,8 @@ impl Ledger {
         for volume in self.volumes.values() {
             seen.note_decided(&volume.home, volume.order);
         }
-        let own = self.preview.pending().filter(|(turn, _)| turn.author == self.me);
-        let last = own.last().filter(|(_, pending)| pending.home.ledger != *ledger);
+        let mut own = self.preview.pending().filter(|(turn, _)| turn.author == self.me);
+        let last = own.next_back().filter(|(_, pending)| pending.home.ledger != *ledger);
         let after = last.map(|(turn, pending)| (pending.home.ledger, turn.command));
         for turn in self.preview.last_of_chains().filter(|turn| turn.author != self.me) {
             seen.note(turn.command);
@@ -385,8 +326,12 @@ impl Ledger {
 
     /// Whether this program can decide: it knows commands, and nothing contradicts itself.
     pub fn can_decide(&self) -> bool {
-        let waits = |volume: &Volume| !volume.waiting.is_empty();
-        !self.registry.is_empty() && !self.faulty && !self.volumes.values().any(waits)
+        !self.registry.is_empty() && !self.faulty && self.is_whole()
+    }
+
+    /// Whether no decision waits for others, or for its other parts.
+    pub fn is_whole(&self) -> bool {
+        self.volumes.values().all(|volume| volume.waiting.is_empty())
     }
 
     /// Begins to decide upon what is [`ready`](Self::ready). Who may read which bucket, `reads` says.
@@ -493,26 +438,5 @@ impl Ledger {
 
     fn name_of(&self, command: &CommandId) -> String {
         self.names.get(command).cloned().unwrap_or_default()
-    }
-}
-
-impl Volume {
-    fn new(home: &Home) -> Self {
-        let (home, last) = (home.clone(), Hash([0; 32]));
-        Self { home, place: 0, last, order: 0, waiting: BTreeMap::new() }
-    }
-
-    fn peek(&self) -> Option<&Decision> {
-        self.waiting.get(&(self.place + 1))
-    }
-
-    /// Goes on to the next decision; nothing if it does not follow on the last.
-    fn next(&mut self) -> Option<(Home, Decision)> {
-        let next = self.waiting.remove(&(self.place + 1))?;
-        if next.previous != self.last {
-            return None;
-        }
-        (self.place, self.last, self.order) = (next.place, next.hash(), next.order);
-        Some((self.home.clone(), next))
     }
 }

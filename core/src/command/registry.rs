@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::footprint::Footprint;
 use super::transaction::Halt;
-use super::{Call, Failure, Handler, Transaction, Verdict};
+use super::{Call, Command, Failure, Handler, Publish, Transaction, Verdict};
 use crate::record::{Bucket, Policies, Policy, Record, RowId, Value, ValueError};
 
 /// The types of record and command that a program knows.
@@ -25,14 +25,17 @@ pub struct Registry {
 struct Collection {
     policies: Policies,
     /// Nothing where all its records are in the common bucket.
-    bucket: Option<fn(&Value) -> Result<Bucket, ValueError>>,
+    bucket: Option<BucketOf>,
 }
+
+/// Reads from a record's fields, or a command's, which bucket it belongs into.
+type BucketOf = fn(&Value) -> Result<Bucket, ValueError>;
 
 #[derive(Clone)]
 struct CommandType {
     version: u32,
     upcast: fn(u32, Value) -> Option<Value>,
-    bucket: fn(&Value) -> Result<Bucket, ValueError>,
+    bucket: BucketOf,
     run: Run,
     check: Run,
 }
@@ -48,16 +51,15 @@ pub(super) enum Ended {
 }
 
 impl Registry {
-    /// Knows nothing yet.
+    /// Knows nothing yet of the app's.
     pub fn new() -> Self {
-        Self::default()
+        Self::default().command::<Publish>()
     }
 
     /// Adds a type of record.
     #[must_use]
     pub fn record<R: Record>(mut self) -> Self {
-        let bucket: fn(&Value) -> Result<Bucket, ValueError> =
-            |record| record.to::<R>().map(|record| record.bucket());
+        let bucket: BucketOf = |record| record.to::<R>().map(|record| record.bucket());
         let bucket = R::BUCKET.map(|_| bucket);
         self.collections.insert(R::COLLECTION, Collection { policies: R::policies(), bucket });
         self
@@ -73,9 +75,9 @@ impl Registry {
         self
     }
 
-    /// Whether it knows no command.
+    /// Whether it knows no record and no command.
     pub fn is_empty(&self) -> bool {
-        self.commands.is_empty()
+        self.collections.is_empty() && self.commands.keys().all(|name| *name == Publish::NAME)
     }
 
     /// The policy of a field.

@@ -1,5 +1,6 @@
 //! Commands from the first prediction to the last decision.
 
+mod buckets;
 mod ends;
 pub(crate) mod kit;
 mod laws;

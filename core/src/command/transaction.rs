@@ -165,11 +165,7 @@ impl<'a> Transaction<'a> {
     /// Takes a record away, with all that it holds. It conflicts as a write of all its fields would: where the policy of
     /// one of them is for what somebody wrote whom the author had not seen, the record stays.
     pub fn remove<R: Record>(&mut self, key: impl Into<Key>) {
-        let row = RowId::new(R::COLLECTION, key);
-        self.change(row.presence(), Change::Set(Value::Bool(false)));
-        if !self.pinned.contains(&row.presence()) {
-            self.footprint.clear(&row);
-        }
+        self.take_away(&RowId::new(R::COLLECTION, key));
     }
 
     /// From now on nobody overrules what the field holds: it is paid, or shipped. Who had not seen that is refused, and
@@ -225,6 +221,20 @@ impl<'a> Transaction<'a> {
         Hash::of("driftline new id 1", &parts).to_string()[..26].to_owned()
     }
 
+    /// Sets a field of a record, by its name alone.
+    pub(super) fn set(&mut self, place: Place, value: Value) {
+        self.make(&place.row);
+        self.change(place, Change::Set(value));
+    }
+
+    /// Takes a record away, by its name alone.
+    pub(super) fn take_away(&mut self, row: &RowId) {
+        self.change(row.presence(), Change::Set(Value::Bool(false)));
+        if !self.pinned.contains(&row.presence()) {
+            self.footprint.clear(row);
+        }
+    }
+
     fn make(&mut self, row: &RowId) {
         let presence = row.presence();
         if self.value(&presence) != Value::Bool(true) {
@@ -260,7 +270,7 @@ impl<'a> Transaction<'a> {
         };
         let written = self.footprint.writes.range(row.presence()..);
         for (place, _) in written.take_while(|(place, _)| place.row == *row) {
-            if !place.is_presence() {
+            if place.is_field() {
                 fields.insert(place.field.clone(), self.current(place));
             }
         }

@@ -5,6 +5,8 @@ use std::fmt;
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
+use crate::command::MARK;
+
 /// What tells one record of a collection from another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
 #[serde(untagged)]
@@ -52,10 +54,20 @@ impl RowId {
 }
 
 impl Place {
+    /// Whether this is one of the fields that the app has declared.
+    pub(crate) fn is_field(&self) -> bool {
+        is_field(&self.field)
+    }
+
     /// Whether this says if the record is there.
     pub fn is_presence(&self) -> bool {
         self.field.is_empty()
     }
+}
+
+/// Whether that is the name of a field that the app has declared.
+pub(super) fn is_field(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(MARK)
 }
 
 impl fmt::Display for Key {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rpds::RedBlackTreeMapSync;
 
+use super::place::is_field;
 use super::{Cell, Key, Place, Record, RowId, Value, ValueError};
 
 /// Records by collection and key. A copy costs nothing, and stays as it is while the original goes on: what is shown
@@ -111,8 +112,13 @@ impl Table {
 impl Row {
     /// The fields with what they hold, by their names.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &Cell)> {
-        let named = self.cells.iter().filter(|(name, _)| !name.is_empty());
+        let named = self.cells.iter().filter(|(name, _)| is_field(name));
         named.map(|(name, cell)| (name.as_str(), cell))
+    }
+
+    /// A field, or what else is kept under a name.
+    pub(crate) fn cell(&self, name: &str) -> Option<&Cell> {
+        self.cells.get(name)
     }
 
     /// The record as one value.

@@ -1,8 +1,12 @@
 //! What may stand in an entry: acts in the roster, commands and decisions in the ledger, updates and mends in documents.
 
+use bincode::Decode;
+
 use super::Space;
-use super::commands::holds_commands;
+use super::deciding::entries_of;
 use super::effect::PeerFault;
+use crate::codec;
+use crate::command::{Call, Decision, MAX_CALL_BYTES, TaskId};
 use crate::document::check::{self, BadUpdate};
 use crate::id::{DeviceId, DocumentId};
 use crate::log::{EntryKind, Guest, Segment};
@@ -41,9 +45,38 @@ impl Space {
             self.roster.may_mend(author) && guest.is_ok_and(|guest| Guest::is_sound(&guest.name))
         })
     }
+
+    /// Whether a segment has nothing but what may stand in the ledger, by that author.
+    fn belongs_in_ledger(&self, author: &DeviceId, segment: &Segment) -> bool {
+        entries_of(segment).all(|(command, kind, payload)| match kind {
+            EntryKind::CALL => {
+                payload.len() <= MAX_CALL_BYTES && is::<Call>(payload, Call::is_sound)
+            }
+            EntryKind::CANCEL => is::<u64>(payload, |number| *number < command.number),
+            EntryKind::DECISION => {
+                self.roster.was_anchor(author) && is::<Decision>(payload, |_| true)
+            }
+            EntryKind::DONE => self.roster.was_anchor(author) && is::<TaskId>(payload, |_| true),
+            EntryKind::BEGUN => payload.is_empty(),
+            _ => false,
+        })
+    }
 }
 
-/// Reads every update from end to end: nobody else's client id but those of guests, no gap, nothing that yrs could choke on. Gives where
+/// Whether a segment of another document holds what may stand in the ledger alone.
+fn holds_commands(segment: &Segment) -> bool {
+    let ours = [
+        EntryKind::CALL,
+        EntryKind::CANCEL,
+        EntryKind::DECISION,
+        EntryKind::DONE,
+        EntryKind::BEGUN,
+    ];
+    entries_of(segment).any(|(_, kind, _)| ours.contains(&kind))
+}
+
+/// Reads every update from end to end: nobody else's client id but those of guests, no gap, nothing that yrs could choke
+/// on. Gives where
 /// the chain's Yjs client stands behind them.
 pub(super) fn check_updates(segment: &Segment, mut clock: u32) -> Result<u32, BadUpdate> {
     let client = segment.chain.client_id();
@@ -51,4 +84,8 @@ pub(super) fn check_updates(segment: &Segment, mut clock: u32) -> Result<u32, Ba
         clock = check::entry(&entry, client, Some(clock))?.unwrap_or(clock);
     }
     Ok(clock)
+}
+
+fn is<T: Decode<()>>(payload: &[u8], sound: impl FnOnce(&T) -> bool) -> bool {
+    codec::decode(payload).is_ok_and(|value| sound(&value))
 }

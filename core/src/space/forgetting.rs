@@ -29,7 +29,7 @@ impl Space {
         if !is_deleted || !self.index.get(&document).is_some_and(settled) {
             return false;
         }
-        self.index.remove(&document);
+        self.remove_log(&document);
         self.authors.forget(&document);
         self.healing.forget(document);
         self.suspect.remove(&document);

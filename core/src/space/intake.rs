@@ -209,7 +209,7 @@ impl Space {
         if self.index.get(&document).is_some_and(empty)
             && staged.all(|staged| staged.document != document)
         {
-            self.index.remove(&document);
+            self.remove_log(&document);
         }
     }
 

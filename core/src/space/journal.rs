@@ -44,6 +44,8 @@ pub(super) struct Accepted {
     pub(super) tip: Tip,
     /// The peer that it came from.
     pub(super) origin: Option<DeviceId>,
+    /// Whether it is this device's own, in a ledger: it may have decided something.
+    decides: bool,
 }
 
 impl Journal {
@@ -184,7 +186,11 @@ impl Space {
         let record = ChainRecord { tip, clock, bytes, feed, state };
         self.journal.add(Change::Chain { document, chain: segment.chain, record });
         let segment = Arc::new(segment);
-        let accepted = Arc::new(Accepted { feed, document, segment: segment.clone(), tip, origin });
+        // Also what comes back from others, as when this device's disk was an older one.
+        let decides = author == self.me && self.is_ledger(document);
+        self.unsaved_own += usize::from(decides);
+        let accepted = Accepted { feed, document, segment: segment.clone(), tip, origin, decides };
+        let accepted = Arc::new(accepted);
         self.journal.unwritten.push_back((self.journal.current(), accepted.clone()));
         self.journal.unsaved.push_back((self.journal.current(), accepted));
         let arrival = Arrival { document, author, segment: segment.clone(), tip, origin };
@@ -201,7 +207,14 @@ impl Space {
     /// The document's log, begun if need be.
     pub(super) fn log(&mut self, label: &Label) -> &mut DocumentLog {
         let document = label.document(&self.id);
+        self.ledgers.extend(label.is_ledger().then_some(document));
         self.index.entry(document).or_insert_with(|| DocumentLog::new(label.clone()))
+    }
+
+    /// Takes a document out of the index.
+    pub(super) fn remove_log(&mut self, document: &DocumentId) {
+        self.index.remove(document);
+        self.ledgers.remove(document);
     }
 
     /// Batches would survive the process now: what is in them may be sent.
@@ -235,7 +248,8 @@ impl Space {
                 log.saved(&accepted);
             }
             self.journal.feed.saved = accepted.feed;
-            if self.is_ledger(accepted.document) && accepted.origin.is_none() {
+            if accepted.decides {
+                self.unsaved_own -= 1;
                 self.saved_ledger(accepted.document, &accepted.segment);
             }
         }

@@ -51,7 +51,9 @@ impl Space {
         let cuts = match role {
             Role::Anchor => Frontier::default(),
             // Whoever decides no more hands over: what they decided counts as far as this device has it.
-            Role::Writer | Role::Admin if decided => self.ends_in_ledgers(&device),
+            Role::Writer | Role::Admin if decided => {
+                self.ends_in_ledgers(&device).into_iter().collect()
+            }
             Role::Writer | Role::Admin => Frontier::default(),
             Role::Reader => self.ends_of(&device),
         };
@@ -225,13 +227,21 @@ impl Space {
     /// Where somebody's chains end in all documents, as this device has saved them: what it loses when power fails, and
     /// nobody else has, must not be among what counts.
     fn ends_of(&self, device: &DeviceId) -> Frontier {
-        let documents = self.index.iter().filter(|(id, _)| !self.is_roster(**id));
-        documents.flat_map(|(_, log)| ends_in(log, device)).collect()
+        let others = self.index.iter().filter(|(id, _)| !self.is_roster(**id));
+        let documents = others.filter(|(id, _)| !self.is_ledger(**id));
+        let ends = documents.flat_map(|(_, log)| ends_in(log, device));
+        ends.chain(self.ends_in_ledgers(device)).collect()
     }
 
-    /// The same in ledgers alone.
-    fn ends_in_ledgers(&self, device: &DeviceId) -> Frontier {
-        self.ledgers().flat_map(|(_, log)| ends_in(log, device)).collect()
+    /// The same in ledgers alone. Of what somebody decided, a part counts only with the others.
+    fn ends_in_ledgers(&self, device: &DeviceId) -> Vec<(ChainId, Point)> {
+        let decides = self.roster.member(device).is_some_and(|it| it.role == Role::Anchor);
+        let whole = |(id, point): (ChainId, Point)| match self.whole.saved.get(&id) {
+            Some(whole) if decides => (whole.number <= point.number).then_some((id, *whole)),
+            None if decides => None,
+            _ => Some((id, point)),
+        };
+        self.ledgers().flat_map(|(_, log)| ends_in(log, device)).filter_map(whole).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use super::effect::{Effect, Notice};
 use super::{Context, DocumentLog, Space};
 use crate::id::{ChainId, DeviceId, DocumentId};
 use crate::log::{Frontier, Segment};
-use crate::roster::{Rank, Reach};
+use crate::roster::{Rank, Reach, Role};
 
 /// Ledgers that are read again, and what came in since that was asked for.
 #[derive(Debug, Default)]
@@ -25,6 +25,7 @@ pub(super) struct Refold {
 pub(super) struct Counted {
     upto: u64,
     decides: bool,
+    publishes: bool,
     rank: Option<Rank>,
 }
 
@@ -80,7 +81,13 @@ impl Space {
         let upto = self.counting_end(ledger, &held.author, chain).min(held.tip.number);
         let decides = self.decisions_count(&held.author, chain);
         let rank = self.roster.rank(&held.author);
-        Some(Counted { upto, decides, rank })
+        let publishes = self.publishes(&held.author);
+        Some(Counted { upto, decides, publishes, rank })
+    }
+
+    /// Whether somebody may give the engine's own commands: whoever decides, or might.
+    pub(super) fn publishes(&self, author: &DeviceId) -> bool {
+        self.local || self.roster.member(author).is_some_and(|it| it.role == Role::Anchor)
     }
 
     /// Whether what somebody decided counts: that of whoever decides now, and of those before as far as was said when

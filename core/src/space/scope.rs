@@ -10,14 +10,24 @@ use super::effect::{Change, Position};
 use super::holdings::Holdings;
 use super::{Context, Space, ledger_document};
 use crate::id::{ChainId, DeviceId, DocumentId};
+use crate::log::Frontier;
 use crate::record::{Bucket, Home};
-use crate::roster::{Reach, Scope};
+use crate::roster::{Reach, Role, Scope};
+
+/// How far decisions are here with all their parts: what is decided in several ledgers must not be cut in two.
+#[derive(Debug, Default)]
+pub(super) struct Whole {
+    pub(super) saved: Frontier,
+    /// What will be, once a batch is saved.
+    unsaved: Option<(u64, Frontier)>,
+    /// How many decisions there were then.
+    decided: u64,
+}
 
 impl Space {
     /// Whether somebody may read a document.
     pub fn may_read(&self, document: &DocumentId, reader: &DeviceId) -> bool {
-        let label = self.index.get(document).map(|log| &log.label);
-        !label.is_some_and(|label| label.is_ledger()) || self.reads_ledger(document, reader)
+        !self.is_ledger(*document) || self.reads_ledger(document, reader)
     }
 
     /// Whether somebody may read a bucket.
@@ -28,7 +38,7 @@ impl Space {
     /// The buckets that this device knows of, each with those who may read it, by what was granted: anchors and admins
     /// read all. Of one that this device may not read, and nobody wrote into, the name is not known.
     pub fn buckets(&self) -> Vec<(DocumentId, Option<Bucket>, BTreeSet<DeviceId>)> {
-        let named = self.index.iter().filter_map(|(id, log)| Some((*id, log.label.bucket()?)));
+        let named = self.ledgers().filter_map(|(id, log)| Some((*id, log.label.bucket()?)));
         let named: BTreeMap<_, _> = named.filter(|(id, _)| self.may_read(id, &self.me)).collect();
         let granted: BTreeMap<_, _> = self.roster.grants().collect();
         let all: BTreeSet<_> = named.keys().chain(granted.keys().copied()).collect();
@@ -45,11 +55,11 @@ impl Space {
 
     /// The ledgers that are here.
     pub(super) fn ledgers(&self) -> impl Iterator<Item = (&DocumentId, &super::DocumentLog)> {
-        self.index.iter().filter(|(_, log)| log.label.is_ledger())
+        self.ledgers.iter().filter_map(|id| self.index.get_key_value(id))
     }
 
     pub(super) fn is_ledger(&self, document: DocumentId) -> bool {
-        self.index.get(&document).is_some_and(|log| log.label.is_ledger())
+        self.ledgers.contains(&document)
     }
 
     pub(super) fn reads_ledger(&self, ledger: &DocumentId, reader: &DeviceId) -> bool {
@@ -155,7 +165,7 @@ impl Space {
         }
         tracing::info!(space = %self.id.short(), ledger = %ledger.short(), "forgets a bucket");
         if kept.is_empty() {
-            self.index.remove(&ledger);
+            self.remove_log(&ledger);
             self.authors.forget(&ledger);
         }
         self.journal.add(Change::Purge { space: self.id, document: ledger, kept });
@@ -170,5 +180,26 @@ impl Space {
             log.changed = feed;
             self.journal.add(chain.change(self.roster_document, *id, feed));
         }
+    }
+
+    /// Notes how far those have decided who may be removed, if all parts are here of all that they decided up to there.
+    pub(super) fn note_whole(&mut self) {
+        let journal = &self.journal;
+        if let Some((_, ends)) = self.whole.unsaved.take_if(|(batch, _)| journal.is_saved(*batch)) {
+            self.whole.saved = ends;
+        }
+        let decided = self.ledger.decided();
+        let news = self.whole.decided != decided && self.whole.unsaved.is_none();
+        if news && self.role() == Some(Role::Admin) && self.ledger.is_whole() {
+            self.whole.decided = decided;
+            self.whole.unsaved = Some((self.journal.latest(), self.ends_of_deciders()));
+        }
+    }
+
+    /// Where the chains end in ledgers of those who decide, or did.
+    pub(super) fn ends_of_deciders(&self) -> Frontier {
+        let chains = self.ledgers().flat_map(|(_, log)| &log.chains);
+        let theirs = chains.filter(|(_, chain)| self.roster.was_anchor(&chain.author));
+        theirs.map(|(id, chain)| (*id, chain.tip.point())).collect()
     }
 }

@@ -6,6 +6,7 @@ use driftline_core::space::SubmitError;
 use super::{Net, Person};
 use crate::court::heard_as;
 use crate::orders::described;
+use crate::seats::hall;
 
 impl Person {
     /// Gives a command.
@@ -72,6 +73,24 @@ impl Person {
         self.net.world(|world| {
             world.devices[self.who].space().map_or(0, |space| space.ledger().outbox().count())
         })
+    }
+
+    /// How many of them can't go, as their author may not enter the hall any more.
+    pub fn stuck(&self) -> usize {
+        self.net.world(|world| {
+            let outbox = world.devices[self.who].space().map(|space| space.ledger().outbox());
+            outbox.into_iter().flatten().filter(|entry| entry.stuck).count()
+        })
+    }
+
+    /// Lets somebody into a hall; says whether that was permitted.
+    pub fn grants(&self, other: &Self, number: i64) -> bool {
+        self.net.world(|world| world.grant(self.who, other.who, &hall(number)))
+    }
+
+    /// Takes that back; says whether that was permitted.
+    pub fn revokes(&self, other: &Self, number: i64) -> bool {
+        self.net.world(|world| world.revoke(self.who, other.who, &hall(number)))
     }
 
     /// The device's clock is a year behind from now on, or a year ahead.

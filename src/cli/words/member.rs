@@ -38,6 +38,17 @@ pub(super) fn bucket(bucket: &Bucket) -> String {
     }
 }
 
+pub(super) fn granted(bucket: &str, device: &DeviceId) -> String {
+    format!("{} may read “{bucket}” now", device.short())
+}
+
+pub(super) fn revoked(bucket: &str, device: &DeviceId) -> String {
+    format!(
+        "{} may not read “{bucket}” any more: its device forgets the records when it next meets a member",
+        device.short()
+    )
+}
+
 /// A role and a rank, in words.
 pub(super) fn standing(role: Role, rank: Option<&Rank>) -> String {
     match rank {

@@ -59,6 +59,37 @@ fn a_space_is_loaded_with_all_that_belongs_to_it() {
     assert_eq!(record.tip, authors[2].tip);
 }
 
+/// Of what is forgotten no row is left, whether it was stored before or is to be in the same batch.
+#[test]
+fn a_document_is_forgotten_but_for_what_is_kept_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let kitchen = space("kitchen", 1);
+    let (id, label) = (kitchen.genesis.space(), Label::new("notes").unwrap());
+    let document = label.document(&id);
+    let (mut mine, mut theirs) = (Author::new(document, 3), Author::new(document, 4));
+    let purge = |kept| Record::from(Change::Purge { space: id, document, kept });
+    let store = open(&path);
+    let begun = Change::Document { space: id, label, mended: Frontier::default() };
+    store.append(&[Change::Space(kitchen).into(), begun.into()]).unwrap();
+    store
+        .append(&[mine.write(&[b"milk".to_vec()]), theirs.write(&[vec![7; 9000]])].concat())
+        .unwrap();
+    let late = theirs.write(&[b"secret".to_vec()]);
+    store.append(late.iter().chain(&[purge(vec![mine.head.id()])])).unwrap();
+    let log = store.segments(&document, &Frontier::default(), usize::MAX).unwrap().segments;
+    assert_eq!(log.iter().map(|segment| segment.chain).collect::<Vec<_>>(), [mine.head.id()]);
+    store.append(&[purge(Vec::new())]).unwrap();
+    store.close().unwrap();
+    drop(store);
+
+    let engine = SledEngine::open(&path).unwrap();
+    let all = engine.scan(&[][..]..&[0xff; 128][..]);
+    let keys: Vec<_> = all.map(|pair| pair.unwrap().0).collect();
+    let names_it = |key: &&Vec<u8>| key.windows(32).any(|part| part == document.0);
+    assert_eq!(keys.iter().filter(names_it).count(), 0, "of {} rows", keys.len());
+}
+
 quickcheck! {
     fn settings_read_back_as_last_set(changes: Vec<(u8, u16)>) -> bool {
         let folder = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::kit::{Step, act, command, decide, device, ledger, rank};
+use super::kit::{ALL, SPACE, Step, act, command, common, decide, device, ledger, only, rank};
 use crate::clock::WallTime;
 use crate::command::{
     Call, Command, Failure, Handler, Ledger, News, Registry, Seen, Transaction, Verdict,
@@ -53,17 +53,17 @@ impl Handler for Pour {
 
 fn pour(version: u32, fields: &str) -> Call {
     let fields = Value::from_json(fields.as_bytes()).expect("it is JSON");
-    Call { name: "pour".to_owned(), version, fields, seen: Seen::default(), clock: 0 }
+    Call { name: "pour".to_owned(), version, fields, seen: Seen::default(), after: None, clock: 0 }
 }
 
 fn kitchen() -> Ledger {
     let registry = Registry::new().record::<Cup>().command::<Pour>();
-    Ledger::new(Arc::new(registry), device(9))
+    Ledger::new(Arc::new(registry), device(9), SPACE)
 }
 
 fn poured(kitchen: &mut Ledger, call: Call) -> Verdict {
     let number = kitchen.decided() + 1;
-    decide(kitchen, 0, number, call).verdict
+    decide(kitchen, 0, number, call).verdict.expect("it is the common part")
 }
 
 #[test]
@@ -96,19 +96,15 @@ fn what_its_author_takes_back_leaves_nothing_and_is_answered() {
     let mut mine = ledger(0);
     for number in [1, 2] {
         let sets = [Step::Set(0, 0, Value::Int(number))];
-        mine.take_call(
-            command(0, number as u64),
-            device(0),
-            rank(0),
-            act(&sets, Seen::default(), 0),
-        );
+        let given = (command(0, number as u64), device(0));
+        mine.take_call(&common(), given, rank(0), act(&sets, Seen::default(), 0));
     }
     mine.take_cancel(command(0, 1));
     mine.settle();
     assert_eq!(mine.outbox().count(), 1);
     for number in [1, 2] {
-        let decided = mine.draft().decide(command(0, number), device(0), rank(0), WallTime(9));
-        mine.take_decision(decided.expect("it was given"));
+        let decided = mine.draft(ALL).decide(command(0, number), device(0), rank(0), WallTime(9));
+        mine.take_decision(&common(), only(decided.expect("it was given")));
     }
     // Who hears that it was decided does not take it back any more.
     mine.take_cancel(command(0, 2));
@@ -124,13 +120,9 @@ fn what_its_author_takes_back_leaves_nothing_and_is_answered() {
 #[test]
 fn a_clock_at_the_end_of_time_stops_nobody() {
     let mut mine = ledger(0);
-    mine.take_call(
-        command(1, 1),
-        device(1),
-        None,
-        act(&[Step::Read(0)], Seen::default(), u64::MAX),
-    );
-    let call = mine.call("act", 1, Value::Null, WallTime(7));
+    let call = act(&[Step::Read(0)], Seen::default(), u64::MAX);
+    mine.take_call(&common(), (command(1, 1), device(1)), None, call);
+    let call = mine.call(("act", 1), Value::Null, &common().ledger, WallTime(7));
     assert_eq!(call.clock, u64::MAX);
     assert_eq!(call.seen.pending.get(&command(1, 1).chain), Some(&1));
 }

@@ -7,9 +7,11 @@ use quickcheck::{Arbitrary, Gen};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::WallTime;
-use crate::command::{Call, Command, CommandId, Handler, Ledger, Registry, Seen, Transaction};
-use crate::id::{ChainId, DeviceId};
-use crate::record::{Contest, Field, Record, Resolution, Value};
+use crate::command::{
+    Call, Command, CommandId, Decision, Handler, Ledger, Registry, Seen, Transaction,
+};
+use crate::id::{ChainId, DeviceId, SpaceId};
+use crate::record::{Bucket, Contest, Field, Home, Record, Resolution, Value};
 use crate::roster::Rank;
 
 /// A record with a field for each policy, which bears its name.
@@ -178,9 +180,27 @@ pub(crate) fn device(n: u8) -> DeviceId {
     DeviceId([n; 32])
 }
 
+pub(crate) const SPACE: SpaceId = SpaceId([7; 32]);
+
+/// The common bucket.
+pub(crate) fn common() -> Home {
+    let bucket = Bucket::default();
+    Home { ledger: crate::space::ledger_document(&SPACE, &bucket), bucket }
+}
+
+/// Lets everybody read everything.
+pub(crate) const ALL: &dyn Fn(&DeviceId, &Bucket) -> bool = &|_, _| true;
+
+/// The one part of a decision that concerns nothing but the common bucket.
+pub(crate) fn only(parts: Vec<(Home, Decision)>) -> Decision {
+    let [(home, part)] = <[_; 1]>::try_from(parts).expect("there is one part");
+    assert_eq!(home, common());
+    part
+}
+
 /// A ledger on the n-th device.
 pub(crate) fn ledger(n: u8) -> Ledger {
-    Ledger::new(registry(), device(n))
+    Ledger::new(registry(), device(n), SPACE)
 }
 
 /// The n-th device's command of that number.
@@ -196,21 +216,16 @@ pub(crate) fn rank(n: u8) -> Option<Rank> {
 /// A command that does this, by somebody who had seen so much.
 pub(crate) fn act(steps: &[Step], seen: Seen, clock: u64) -> Call {
     let fields = Value::of(&Act { steps: steps.to_vec() }).expect("it has no fractions");
-    Call { name: Act::NAME.to_owned(), version: 1, fields, seen, clock }
+    Call { name: Act::NAME.to_owned(), version: 1, fields, seen, after: None, clock }
 }
 
 /// Takes a command in, and decides upon it.
-pub(crate) fn decide(
-    anchor: &mut Ledger,
-    n: u8,
-    number: u64,
-    call: Call,
-) -> crate::command::Decision {
-    anchor.take_call(command(n, number), device(n), rank(n), call);
+pub(crate) fn decide(anchor: &mut Ledger, n: u8, number: u64, call: Call) -> Decision {
+    anchor.take_call(&common(), (command(n, number), device(n)), rank(n), call);
     let at = WallTime(1_000_000 + anchor.decided());
-    let decided = anchor.draft().decide(command(n, number), device(n), rank(n), at);
-    let decision = decided.expect("it was just given");
-    anchor.take_decision(decision.clone());
+    let decided = anchor.draft(ALL).decide(command(n, number), device(n), rank(n), at);
+    let decision = only(decided.expect("it was just given"));
+    anchor.take_decision(&common(), decision.clone());
     decision
 }
 

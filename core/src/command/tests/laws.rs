@@ -2,7 +2,7 @@
 
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
-use super::kit::{Step, act, command, decide, device, ledger, rank};
+use super::kit::{ALL, Step, act, command, common, decide, device, ledger, only, rank};
 use crate::clock::WallTime;
 use crate::codec;
 use crate::command::{Call, Decision, Ledger, Seen, Verdict};
@@ -103,7 +103,8 @@ impl History {
             numbers[by] += 1;
             clocks[by] = given.clock.max(clocks[by] + 1);
             let pending = given.pending.iter().map(|(n, number)| (command(*n, 0).chain, *number));
-            let seen = Seen { decided: given.decided, pending: pending.collect() };
+            let (decided, pending) = (given.decided, pending.collect());
+            let seen = Seen { decided, pending, ..Seen::default() };
             news.push(News::Call(given.by, numbers[by], act(&given.steps, seen, clocks[by])));
             if given.taken_back {
                 news.push(News::Cancel(given.by, numbers[by]));
@@ -116,14 +117,14 @@ impl History {
     fn decisions(&self) -> Vec<Decision> {
         let mut anchor = ledger(9);
         self.given().iter().for_each(|news| tell(&mut anchor, news));
-        let (mut numbers, mut draft) = ([0; 3], anchor.draft());
+        let (mut numbers, mut draft) = ([0; 3], anchor.draft(ALL));
         let decide = |by: &u8| {
             numbers[usize::from(*by)] += 1;
             let number = numbers[usize::from(*by)];
             let at = WallTime(1_000_000 + number);
             draft.decide(command(*by, number), device(*by), rank(*by), at)
         };
-        self.decided.iter().filter_map(decide).collect()
+        self.decided.iter().filter_map(decide).map(only).collect()
     }
 
     /// All that can be known, in the order in which it happened to reach somebody: only what a device gave comes in the
@@ -151,10 +152,11 @@ impl History {
 fn tell(ledger: &mut Ledger, news: &News) {
     match news {
         News::Call(by, number, call) => {
-            ledger.take_call(command(*by, *number), device(*by), rank(*by), call.clone());
+            let given = (command(*by, *number), device(*by));
+            ledger.take_call(&common(), given, rank(*by), call.clone());
         }
         News::Cancel(by, number) => ledger.take_cancel(command(*by, *number)),
-        News::Decision(decision) => ledger.take_decision(decision.clone()),
+        News::Decision(decision) => ledger.take_decision(&common(), decision.clone()),
     }
 }
 
@@ -189,7 +191,7 @@ quickcheck! {
         for (number, given) in history.calls.iter().enumerate() {
             let seen = Seen { decided: given.decided, ..Seen::default() };
             let call = act(&given.steps, seen, given.clock);
-            follower.take_decision(decide(&mut anchor, given.by, number as u64 + 1, call));
+            follower.take_decision(&common(), decide(&mut anchor, given.by, number as u64 + 1, call));
         }
         anchor.settle();
         follower.settle();
@@ -204,7 +206,7 @@ quickcheck! {
         }
         let seen = Seen { decided: anchor.decided(), ..Seen::default() };
         let verdict = decide(&mut anchor, by % 3, 1000, act(&steps, seen, 0)).verdict;
-        matches!(verdict, Verdict::Accepted { .. } | Verdict::Refused { .. })
+        matches!(verdict, Some(Verdict::Accepted { .. } | Verdict::Refused { .. }))
     }
 
     fn additions_come_to_the_same_in_every_order(steps: Vec<(u8, i8, bool)>, luck: Vec<u8>) -> bool {

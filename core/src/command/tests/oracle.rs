@@ -209,9 +209,10 @@ fn engine_plays(anchor: &mut Ledger, deed: &Deed, number: u64) -> Heard {
         What::Seal => Step::Seal(0, deed.field),
     };
     let pending = (0..4).map(|n| (command(n, 0).chain, deed.pending[usize::from(n)]));
-    let seen = Seen { decided: deed.decided, pending: pending.collect() };
+    let (decided, pending) = (deed.decided, pending.collect());
+    let seen = Seen { decided, pending, ..Seen::default() };
     let decision = decide(anchor, deed.by, number, act(&[step], seen, 0));
-    let heard = match decision.verdict {
+    let heard = match decision.verdict.expect("it is the common part") {
         Verdict::Accepted { .. } => "accepted",
         Verdict::Yielded { .. } => "yields",
         Verdict::Overruled { .. } => "overruled",

@@ -373,7 +373,7 @@ fn what_an_author_had_seen_undecided_counts_when_it_is_decided() {
     };
     assert_eq!(hears(0, 1, &sets("a"), &Seen::default()), "accepted");
     // Ben had Ann's first from herself, before anybody decided upon it; but not her second.
-    let bens = Seen { decided: 0, pending: [(command(0, 1).chain, 1)].into() };
+    let bens = Seen { pending: [(command(0, 1).chain, 1)].into(), ..Seen::default() };
     assert_eq!(hears(1, 1, &sets("b"), &bens), "accepted");
     assert_eq!(hears(0, 2, &sets("a2"), &Seen { decided: 2, ..Seen::default() }), "accepted");
     assert_eq!(hears(1, 2, &sets("b2"), &bens), "preceded by a2");

@@ -8,7 +8,7 @@ use super::{Former, Member};
 use crate::clock::WallTime;
 use crate::codec;
 use crate::document::Label;
-use crate::id::{ChainId, DeviceId, Hash};
+use crate::id::{ChainId, DeviceId, DocumentId, Hash};
 use crate::identity::DeviceKey;
 use crate::log::{ChainHead, EntryKind, Frontier, Point, Segment, SegmentBuilder, Tip};
 use crate::roster::{
@@ -157,6 +157,39 @@ fn a_deletion_stands_until_somebody_restores_who_knew_of_it() {
     carol.does(Act::Restore { document: notes() });
     meet(&mut [&mut alice, &mut bob, &mut carol]);
     assert_eq!(alice.roster.named(&notes()), notes());
+}
+
+fn desk() -> DocumentId {
+    Label::ledger(&"desk".into()).document(&genesis().space())
+}
+
+#[test]
+fn taking_back_a_grant_is_stronger_than_granting() {
+    let [mut alice, mut bob, mut carol, dave] = four();
+    let grants = |device| Act::Grant { ledger: desk(), device };
+    let revokes = |device| Act::Revoke { ledger: desk(), device, cuts: Frontier::default() };
+    carol.does(grants(dave.id()));
+    assert!(carol.roster.reads(&dave.id(), &desk()));
+    meet(&mut [&mut alice, &mut bob, &mut carol]);
+    alice.does(revokes(dave.id()));
+    bob.does(grants(dave.id()));
+    meet(&mut [&mut alice, &mut bob, &mut carol]);
+    assert!(!carol.roster.reads(&dave.id(), &desk()), "Bob did not know of it");
+    bob.does(grants(dave.id()));
+    carol.hears(&[&bob]);
+    assert!(carol.roster.reads(&dave.id(), &desk()));
+    assert!(carol.roster.reads(&alice.id(), &desk()), "an admin needs no grant");
+}
+
+#[test]
+fn who_was_removed_comes_back_with_no_grants() {
+    let [mut alice, _, _, dave] = four();
+    alice.does(Act::Grant { ledger: desk(), device: dave.id() });
+    alice.removes(dave.id());
+    let ticket = alice.ticket(Role::Writer);
+    alice.does(Act::Admit(Box::new(ticket.request(&dave.key))));
+    assert!(alice.roster.member(&dave.id()).is_some());
+    assert!(!alice.roster.reads(&dave.id(), &desk()));
 }
 
 #[test]
@@ -509,6 +542,11 @@ fn played(steps: &[Step]) -> Vec<(DeviceId, Segment)> {
             }
             5 => who.does(Act::Delete { document: notes() }),
             6 => who.does(Act::Restore { document: notes() }),
+            7 => who.does(Act::Grant { ledger: desk(), device: whom }),
+            8 => {
+                let (ledger, cuts) = (desk(), Frontier::default());
+                who.does(Act::Revoke { ledger, device: whom, cuts });
+            }
             _ => {
                 let ticket = tickets.get(usize::from(step.hears) % tickets.len().max(1));
                 let request: Option<JoinRequest> = ticket.map(|ticket| ticket.request(&whose));

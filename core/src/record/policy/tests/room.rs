@@ -113,7 +113,7 @@ fn shown(cell: &Cell) -> String {
 }
 
 pub(super) fn verdict(decision: &Decision) -> String {
-    match &decision.verdict {
+    match decision.verdict.as_ref().expect("it is the common part") {
         Verdict::Accepted { .. } => "accepted".to_owned(),
         Verdict::Yielded { fields, .. } => format!("yields to {}", lost(fields)),
         Verdict::Overruled { fields, .. } => format!("overruled by {}", lost(fields)),
