@@ -1,6 +1,7 @@
 //! The editor of `examples/editor.rs`, as people drive it: two terminals, one document.
 //!
-//! `DRIFTLINE_EDITOR_PICTURE=docs/editor.svg cargo test --example editor --test editor` also draws what one of them sees.
+//! `cargo build --example editor && DRIFTLINE_EDITOR_PICTURE=docs/editor.svg cargo test --test editor` also draws what both
+//! of them see.
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
