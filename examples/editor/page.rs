@@ -6,10 +6,10 @@
 use std::time::{Duration, Instant};
 
 use driftline::yrs::{Text, TextRef};
-use driftline::{Cursor, Delta, Document, Edit, EditError, Side, TextChanges, Undo};
+use driftline::{Cursor, Document, Edit, EditError, Side, TextChanges, Undo};
 
 use crate::keys::{Move, Stroke};
-use crate::layout::{next_character, previous_character};
+use crate::layout::{moved, next_character, previous_character};
 
 /// How long after a stroke somebody is still typing.
 const TYPING: Duration = Duration::from_secs(2);
@@ -114,7 +114,7 @@ impl Page {
 
     fn goes(&mut self, to: Move, selecting: bool) {
         let anchor = self.anchor.take().unwrap_or_else(|| self.caret.clone());
-        let at = crate::layout::moved(&self.text, self.caret(), to);
+        let at = moved(&self.text, self.caret(), to);
         self.caret = self.document.cursor(&self.body, at, Side::Before);
         self.anchor = selecting.then_some(anchor);
         // What is typed somewhere else is another step to undo.
@@ -130,7 +130,7 @@ impl Page {
     /// Shows what is in the document by now.
     fn follow(&mut self) {
         while let Some(delta) = self.changes.try_next() {
-            Delta::apply(&delta, &mut self.text);
+            delta.apply(&mut self.text);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The editor of `examples/editor.rs`, as people drive it: two terminals, one document.
 //!
-//! `DRIFTLINE_EDITOR_PICTURE=docs/editor.svg cargo test --example editor --test editor` also draws what one of them sees.
+//! `cargo build --example editor && DRIFTLINE_EDITOR_PICTURE=docs/editor.svg cargo test --test editor` also draws what both
+//! of them see.
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
@@ -97,7 +98,7 @@ fn two_people_write_one_document() {
 
     they_see_one_another(&ann, &ben);
     if let Some(path) = std::env::var_os("DRIFTLINE_EDITOR_PICTURE") {
-        ben.screen().waits_for("saved · on 1 peer");
+        [&ann, &ben].iter().for_each(|writer| writer.screen().waits_for("saved · on 1 peer"));
         let screens =
             [("Ann's terminal", ann.screen().grid()), ("Ben's terminal", ben.screen().grid())];
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);

@@ -39,8 +39,8 @@ const FRAME_BYTES: usize = 64 << 10;
 const PACE: Duration = Duration::from_millis(20);
 
 /// The time between two rows of statements of this device's, and how many there are in one.
-const SAYING_PACE: Duration = Duration::from_millis(40);
-const SAID_AT_ONCE: usize = 32;
+const SAYING_PACE: Duration = Duration::from_millis(20);
+const SAID_AT_ONCE: usize = 16;
 
 /// How often it is looked whether somebody has been silent for too long, or this device is about to be.
 const SWEEP: Duration = Duration::from_secs(1);
