@@ -72,6 +72,9 @@ fn load(criterion: &mut Criterion, runtime: &Runtime, typed: &Typed) {
     group.bench_function("document", |bencher| {
         rounds(bencher, || runtime.block_on(loading::load(typed, 9)).opened);
     });
+    group.bench_function("the text of a closed document", |bencher| {
+        rounds(bencher, || runtime.block_on(loading::load(typed, 9)).kept);
+    });
     group.finish();
 }
 

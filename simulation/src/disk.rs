@@ -72,6 +72,18 @@ impl Disk {
         self.platter().holding = hold;
     }
 
+    /// From now on another byte comes back of everything that is stored under keys that begin so.
+    pub fn rot(&self, beginning: &[u8]) {
+        let mut platter = self.platter();
+        let Platter { saved, visible, .. } = &mut *platter;
+        let rows = saved.iter_mut().chain(visible);
+        for (_, value) in rows.filter(|(key, _)| key.starts_with(beginning)) {
+            if let Some(last) = value.last_mut() {
+                *last ^= 1;
+            }
+        }
+    }
+
     /// Whether saves take for ever.
     pub fn holds_saves(&self) -> bool {
         self.platter().holding

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use driftline_core::document::Label;
 use driftline_core::id::SpaceId;
 use driftline_core::identity::DeviceKey;
 use driftline_core::roster::Ticket;
-use driftline_core::space::{Joining, Space};
+use driftline_core::space::{Event, Joining, Space};
 use driftline_storage::{Life, Store, StoreError};
 
 use crate::clock::{Clock, SECOND, Time};
@@ -48,6 +49,39 @@ impl World {
         let device = Device { name, key, disk, clock, boot, run, ticket, hostile, process };
         self.devices.push(device);
         self.devices.len() - 1
+    }
+
+    /// A device's disk gives back other bytes of a document's entries than it was given.
+    pub fn rot(&mut self, who: Who, label: &Label) {
+        const SEGMENT: u8 = 6;
+        let space = self.devices[who].process.as_ref().map(|process| process.machine.space_id());
+        if let Some(document) = space.map(|space| label.document(&space)) {
+            self.devices[who].disk.rot(&[&[SEGMENT][..], &document.0].concat());
+        }
+    }
+
+    /// A device reads a document's log, and asks for what it can't read; says whether it could read all.
+    pub fn reads_its_log(&mut self, who: Who, label: &Label) -> bool {
+        let device = &self.devices[who];
+        let (Some(process), Some(space)) = (&device.process, device.space()) else { return false };
+        let document = label.document(&space.id());
+        let held = space.frontier(&document);
+        let unreadable = |chain| process.store.first_unreadable(&document, chain);
+        let found =
+            held.iter().map(|(chain, _)| Ok(unreadable(chain)?.map(|first| (*chain, first))));
+        let lost: Result<Vec<_>, StoreError> = found.collect();
+        let lost: Vec<_> = match lost {
+            Ok(lost) => lost.into_iter().flatten().collect(),
+            Err(error) => {
+                self.wrong(format_args!("device {who} can't read: {error:?}"));
+                return false;
+            }
+        };
+        let all = lost.is_empty();
+        for (chain, first) in lost {
+            self.feed(who, Event::Lost { document, chain, first });
+        }
+        all
     }
 
     /// A device's process begins, and looks at its disk.

@@ -252,6 +252,16 @@ impl Person {
         self.net.world(|world| world.devices[self.who].disk.hold_saves(hold));
     }
 
+    /// The device's disk gives back other bytes of all entries of the document than it was given.
+    pub fn loses_bytes(&self) {
+        self.net.world(|world| world.rot(self.who, &label(NOTES)));
+    }
+
+    /// The device reads the document's log, and asks for what it can't read; says whether it could read all.
+    pub fn reads_its_log(&self) -> bool {
+        self.net.world(|world| world.reads_its_log(self.who, &label(NOTES)))
+    }
+
     /// The device's process ends suddenly.
     pub fn crashes(&self, how: Crash) {
         self.net.world(|world| world.crash(self.who, how));

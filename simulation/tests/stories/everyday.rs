@@ -188,3 +188,31 @@ fn chain(person: &driftline_simulation::story::Person) -> driftline_core::id::Ch
     let notes = driftline_simulation::story::label(driftline_simulation::story::NOTES);
     person.net.world(|world| world.chain_of(person.who, &notes)).unwrap()
 }
+
+#[test]
+fn what_a_disk_gives_back_changed_comes_again_from_who_has_it() {
+    let (net, [alice, bob]) = Net::of([ALICE, BOB]);
+    net.link(&alice, &bob);
+    for words in ["milk ", "honey ", "bread "] {
+        alice.edits(words);
+        net.passes(200);
+        bob.edits(words);
+        net.passes(200);
+    }
+    net.partition(&alice, &bob);
+    alice.loses_bytes();
+    assert!(!alice.reads_its_log(), "nobody is there who has it");
+    // She writes on meanwhile, and is asked for what she can't read.
+    alice.edits("salt ");
+    net.heal();
+    for _ in 0..20 {
+        net.passes(1_000);
+        if alice.reads_its_log() {
+            break;
+        }
+    }
+    assert!(alice.reads_its_log());
+    net.passes(2_000);
+    assert_eq!(alice.reads(), bob.reads());
+    net.everyone_agrees();
+}
