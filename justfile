@@ -31,6 +31,10 @@ deny:
 simulate N:
     cargo run --release -p driftline-simulation -- --seeds {{N}}
 
+# Cuts the power N times under a process that writes, on a real file system in a file (as root)
+powercut N:
+    cargo test -p driftline-storage --test powercut -- {{N}}
+
 # Throws hostile bytes at what reads them, for as long as you let it (needs cargo-fuzz and nightly):
 # update, state_vector, presence, apply, frame, ticket, entry, segment or roster
 fuzz TARGET:

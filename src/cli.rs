@@ -26,7 +26,7 @@ mod signals;
 mod words;
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -82,6 +82,7 @@ fn run(
         match command {
             DeviceCommand::Init => init(folder, secrets, &mut screen).await,
             DeviceCommand::Key(command) => key::perform(&folder, &command, secrets, &mut screen),
+            DeviceCommand::Restore { backup } => restore(&backup, folder, &mut screen).await,
             DeviceCommand::Run(options) => {
                 online::stay(&folder, options, Kind::Device, secrets, &mut screen).await
             }
@@ -98,6 +99,11 @@ fn run(
 /// Where a user's device lives when nothing else is said.
 fn default_folder() -> Option<PathBuf> {
     Some(directories::ProjectDirs::from("", "", "driftline")?.data_dir().to_owned())
+}
+
+async fn restore(backup: &Path, folder: PathBuf, screen: &mut Screen) -> Result<(), Error> {
+    let restored = Device::restore(backup, &folder).await?;
+    screen.report(&Report::Revived { device: restored.device, folder, rows: restored.rows })
 }
 
 async fn init(folder: PathBuf, secrets: &Secrets, screen: &mut Screen) -> Result<(), Error> {

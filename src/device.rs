@@ -1,11 +1,14 @@
 //! A device: a folder with a key and a store, an engine, and its place on the network.
 
+mod backup;
+mod disk;
 mod error;
 mod reach;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use driftline_core::command::Registry;
 use driftline_core::id::{DeviceId, SpaceId};
@@ -18,11 +21,18 @@ use libp2p::Multiaddr;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+pub use backup::CopyError;
+pub use disk::{Damaged, DiskState, DiskStatus};
 pub use error::{CloseError, JoinError, ListenError, OpenError};
 pub(crate) use reach::{Reach, is_loopback};
 
-use crate::engine::{Engine, EngineGone, Guests, Inbox, Parts, Request, Showcase, inbox};
+use crate::engine::{
+    Engine, EngineGone, Guests, Inbox, Parts, Request, Room, Showcase, Stage, inbox,
+};
 use crate::space::Space;
+
+/// How long deleted documents stay on the disk.
+const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How a device behaves; the default listens on nothing and looks for nobody.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +53,9 @@ pub struct DeviceOptions {
     pub passphrase: Option<Passphrase>,
     /// How much of what others write is kept of each space, and how fast each peer is listened to.
     pub space_limits: SpaceLimits,
+    /// How long a deleted document stays on this device's disk, so that it can be restored, counted from when the device
+    /// first hears that it is deleted; 30 days if nothing is said.
+    pub keep_deleted: Option<Duration>,
 }
 
 /// A connection to another device.
@@ -73,6 +86,7 @@ struct Shared {
     reach: Arc<Reach>,
     showcase: Arc<Showcase>,
     guests: Arc<Guests>,
+    stage: Arc<Stage>,
     // Taken when the device is closed, by the first who does; others wait for it.
     engine: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     runtime: Mutex<Option<Runtime>>,
@@ -124,8 +138,9 @@ impl Device {
         let store = Arc::new(Store::open(database, life).map_err(broken)?);
 
         let (reach, showcase) = (Arc::<Reach>::default(), Arc::<Showcase>::default());
+        let (inbox, receiver) = inbox(Room::of(&store));
+        let stage = Arc::new(Stage::new(inbox.clone(), options.space_limits.author_presences));
         let guests = Arc::<Guests>::default();
-        let (inbox, receiver) = inbox();
         let told = inbox.clone();
         let writer = Writer::start(store.clone(), move |progress| told.progress(progress))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -149,19 +164,31 @@ impl Device {
             reach: reach.clone(),
             showcase: showcase.clone(),
             guests: guests.clone(),
+            stage: stage.clone(),
             registry: Arc::new(options.registry.clone()),
             limits: options.space_limits,
+            keep_deleted: options.keep_deleted.unwrap_or(KEEP_DELETED),
         };
         let engine = Engine::load(parts, !options.offline).map_err(broken)?;
         let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            engine.run(&receiver);
+            engine.run(receiver);
             // Nobody else gets the folder while anything is still written to it.
             drop(folder);
         })?;
         let (id, runtime) = (key.id(), Mutex::new(Some(runtime)));
         let engine = tokio::sync::Mutex::new(Some(engine));
-        let shared =
-            Shared { id, path: home, inbox, network, reach, showcase, guests, engine, runtime };
+        let shared = Shared {
+            id,
+            path: home,
+            inbox,
+            network,
+            reach,
+            showcase,
+            stage,
+            guests,
+            engine,
+            runtime,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -295,6 +322,10 @@ impl Device {
         &self.shared.guests
     }
 
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.shared.stage
+    }
+
     fn handle(&self, id: SpaceId) -> Space {
         Space::new(id, self.clone())
     }
@@ -305,6 +336,11 @@ impl Device {
         look: impl FnOnce(&Store<SledEngine>) -> T + Send + 'static,
     ) -> Result<T, EngineGone> {
         self.ask(|reply| Request::Look(Box::new(move |store| _ = reply.send(look(store))))).await
+    }
+
+    /// Tells the engine something.
+    pub(crate) fn request(&self, request: Request) {
+        self.shared.inbox.request(request);
     }
 
     /// Asks the engine something.

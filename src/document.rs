@@ -2,7 +2,12 @@
 
 mod branch;
 mod changes;
+mod cursor;
+mod delta;
 mod guests;
+mod import;
+mod text_changes;
+mod undo;
 mod why;
 
 use std::sync::Arc;
@@ -19,10 +24,17 @@ use yrs::{
 
 use crate::device::Device;
 use crate::engine::{Access, EngineGone, Handle, Request};
+use crate::presence::Presence;
 
 pub use branch::Branch;
 pub use changes::{Change, Changes, Entries, Missed, Updates};
+pub use cursor::{BadCursor, Cursor, Side};
+pub use delta::{Delta, Step};
 pub use guests::{AdmitError, GuestsError, MAX_UPDATE_BYTES};
+pub use import::ImportError;
+pub use text_changes::TextChanges;
+pub(crate) use undo::History;
+pub use undo::Undo;
 pub use why::{Author, Trace, WhyError};
 
 /// An open Yjs document. Handles are cheap to clone; when the last is dropped, the document is closed.
@@ -31,6 +43,7 @@ pub use why::{Author, Trace, WhyError};
 #[derive(Clone)]
 pub struct Document {
     handle: Arc<Handle>,
+    name: Arc<str>,
     device: Device,
 }
 
@@ -57,6 +70,11 @@ pub enum EditError {
     /// More edits wait to be written than fit: try again in a moment.
     #[error("too many edits wait to be written: try again in a moment")]
     Busy,
+    /// There is no room on the disk. When there is, the document can be edited again.
+    #[error(
+        "the disk is full: free some of it, and the document can be edited again within a second"
+    )]
+    DiskFull,
     /// The store failed: nothing more is kept.
     #[error(
         "the store failed, so nothing more can be kept: free some disk space, then close the device and open it again"
@@ -112,8 +130,8 @@ pub struct Edit<T> {
 }
 
 impl Document {
-    pub(crate) fn new(handle: Arc<Handle>, device: Device) -> Self {
-        Self { handle, device }
+    pub(crate) fn new(handle: Arc<Handle>, name: &str, device: Device) -> Self {
+        Self { handle, name: name.into(), device }
     }
 
     /// The document's id.
@@ -155,20 +173,11 @@ impl Document {
         &self,
         change: impl FnOnce(&mut TransactionMut<'_>) -> T,
     ) -> Result<Edit<T>, EditError> {
-        self.may_edit()?;
-        if !self.handle.replica.has_room() {
-            return Err(EditError::Busy);
-        }
-        let mut txn = self.doc().transact_mut();
-        // Again, now that nobody can change it: a device that closes waits for edits under way, and takes no more.
-        self.may_edit()?;
-        let output = change(&mut txn);
-        drop(txn);
-        if self.handle.replica.access() == Access::TooLarge {
-            return Err(EditError::TooLarge);
-        }
-        let update = self.handle.replica.edits();
-        Ok(Edit { output, handle: self.handle.clone(), device: self.device.clone(), update })
+        let history = self.handle.replica.history();
+        self.may_edit_now()?;
+        let output = change(&mut self.doc().transact_mut());
+        drop(history);
+        self.edited(output)
     }
 
     /// Reads the document.
@@ -198,6 +207,11 @@ impl Document {
         self.device.ask(|reply| Request::Written { space, reply }).await
     }
 
+    /// Who is here in this document, and what they show: cursors, say. It is the presence of all documents of the name.
+    pub fn presence(&self) -> Presence {
+        Presence::new(self.space(), self.name.clone(), self.device.clone())
+    }
+
     /// The whole document as one Yjs update, v1: what any Yjs client can load.
     pub fn state(&self) -> Vec<u8> {
         self.read(|txn| txn.encode_state_as_update_v1(&StateVector::default()))
@@ -223,8 +237,12 @@ impl Document {
         self.handle.replica.space
     }
 
-    fn may_edit(&self) -> Result<(), EditError> {
+    /// Whether an edit may be made. Asked while nobody else edits: a device that closes waits for edits under way, and
+    /// takes no more.
+    fn may_edit_now(&self) -> Result<(), EditError> {
         match self.handle.replica.access() {
+            Access::Writable if self.handle.replica.is_disk_full() => Err(EditError::DiskFull),
+            Access::Writable if !self.handle.replica.has_room() => Err(EditError::Busy),
             Access::Writable => Ok(()),
             Access::ReadOnly => Err(EditError::ReadOnly),
             Access::Removed => Err(EditError::Removed),
@@ -235,6 +253,16 @@ impl Document {
             Access::TooLarge => Err(EditError::TooLarge),
             Access::Closed => Err(EditError::Closed),
         }
+    }
+
+    /// What became of an edit that was made.
+    fn edited<T>(&self, output: T) -> Result<Edit<T>, EditError> {
+        let replica = &self.handle.replica;
+        if replica.access() == Access::TooLarge {
+            return Err(EditError::TooLarge);
+        }
+        let (handle, device, update) = (self.handle.clone(), self.device.clone(), replica.edits());
+        Ok(Edit { output, handle, device, update })
     }
 
     fn doc(&self) -> &yrs::Doc {

@@ -4,14 +4,19 @@
 //! apps to the store's threads, the network's tasks and the pool that merges, which tell it afterwards.
 
 mod commands;
+mod damage;
 mod documents;
 mod effects;
+mod forgetting;
 mod guests;
 mod inbox;
+mod lanes;
 mod peers;
 mod pool;
+mod presence;
 mod replica;
 mod requests;
+mod room;
 mod waiters;
 mod watchers;
 
@@ -36,7 +41,9 @@ use crate::device::Reach;
 
 use commands::Heard;
 pub(crate) use commands::{Asking, Given, Refused, Showcase, Shown};
+use damage::Damage;
 use effects::Batches;
+use forgetting::Forgetting;
 use inbox::Input;
 use peers::Peers;
 use pool::Pool;
@@ -45,14 +52,14 @@ use requests::Join;
 use waiters::Waiters;
 
 pub(crate) use guests::{GuestAsking, Guests, Standings};
+pub(crate) use presence::{Company, Present, Stage};
+
 pub(crate) use inbox::{Inbox, Receiver, inbox};
 use replica::Replica;
 pub(crate) use replica::{Access, Handle, LoadError};
 pub(crate) use requests::{Deed, Request};
+pub(crate) use room::Room;
 pub(crate) use watchers::{Told, Watcher};
-
-/// After this many inputs, what came in is settled, though more is waiting.
-const INPUTS_AT_ONCE: usize = 512;
 
 /// How long a device that closes waits for a document to be folded. It is only a cache.
 const FOLDING_PATIENCE: Duration = Duration::from_secs(5);
@@ -75,6 +82,7 @@ pub(crate) struct Engine {
     registry: Arc<Registry>,
     showcase: Arc<Showcase>,
     guests: Arc<Guests>,
+    stage: Arc<Stage>,
     /// Which answers the app has acknowledged.
     heard: BTreeMap<SpaceId, Heard>,
     limits: Limits,
@@ -91,8 +99,13 @@ pub(crate) struct Engine {
     reload: Vec<Arc<Replica>>,
     /// How many documents the pool is folding.
     folding: usize,
-    /// Set once the store has failed: nothing is written any more.
-    broken: bool,
+    /// What is stored and can't be read any more.
+    damage: Damage,
+    forgetting: Forgetting,
+    /// Whether the disk is full: what others write is not taken in.
+    full: bool,
+    /// Why the store has failed, once it has: nothing is written any more.
+    broken: Option<Arc<StoreError>>,
 }
 
 /// A space, and who waits for something in it.
@@ -108,6 +121,11 @@ impl Slot {
         space.set_limits(limits);
         Self { space, waiters: Waiters::default(), news: watch::Sender::new(0) }
     }
+
+    /// Tells whoever watches that there is something new.
+    fn tell(&self) {
+        self.news.send_modify(|news| *news += 1);
+    }
 }
 
 /// What an engine is made of.
@@ -121,14 +139,17 @@ pub(crate) struct Parts {
     pub(crate) registry: Arc<Registry>,
     pub(crate) showcase: Arc<Showcase>,
     pub(crate) guests: Arc<Guests>,
+    pub(crate) stage: Arc<Stage>,
     pub(crate) limits: Limits,
+    /// How long deleted documents stay on the disk.
+    pub(crate) keep_deleted: Duration,
 }
 
 impl Engine {
     /// Loads what the store holds, and seeks out everybody who was met before if it is to.
     pub(crate) fn load(parts: Parts, seek: bool) -> Result<Self, StoreError> {
-        let Parts { key, store, writer, network, inbox, reach, .. } = parts;
-        let Parts { registry, showcase, guests, limits, .. } = parts;
+        let Parts { key, store, writer, network, inbox, reach, registry, .. } = parts;
+        let Parts { showcase, stage, guests, limits, keep_deleted, .. } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
         let spaces = stored.into_iter().map(|stored| {
@@ -160,6 +181,7 @@ impl Engine {
             registry,
             showcase,
             guests,
+            stage,
             heard: Heard::load(&settings),
             spaces,
             joins: BTreeMap::new(),
@@ -169,7 +191,10 @@ impl Engine {
             mending: BTreeMap::new(),
             reload: Vec::new(),
             folding: 0,
-            broken: false,
+            damage: Damage::default(),
+            forgetting: Forgetting::load(keep_deleted, &settings),
+            full: false,
+            broken: None,
         };
         // What was kept is shown before anything else happens.
         engine.settle();
@@ -177,49 +202,42 @@ impl Engine {
     }
 
     /// Runs until the device is closed.
-    pub(crate) fn run(mut self, receiver: &Receiver) {
-        let closed = loop {
-            let Some(first) = self.wait(receiver) else { continue };
-            let more = std::iter::from_fn(|| receiver.try_next()).take(INPUTS_AT_ONCE);
-            let mut closing = None;
-            for input in std::iter::once(first).chain(more) {
-                match input {
-                    Input::Close(reply) => {
-                        closing = Some(reply);
-                        break;
-                    }
-                    input => self.take(input),
+    pub(crate) fn run(mut self, mut receiver: Receiver) {
+        loop {
+            let mut turn = receiver.turn(self.patience()).into_iter();
+            let closed = turn.by_ref().find_map(|input| match input {
+                Input::Close(reply) => Some(reply),
+                input => {
+                    self.take(input);
+                    None
                 }
-            }
+            });
             self.settle();
-            if let Some(reply) = closing {
-                break reply;
+            self.look_at_disk();
+            self.forget_deleted();
+            if let Some(reply) = closed {
+                self.close(reply, turn, receiver);
+                return;
             }
-            if self.deadline().is_some_and(|at| at <= self.now().steady) {
+            if self.patience().is_zero() {
                 self.tick();
                 self.settle();
             }
-        };
-        self.close(closed, receiver);
+        }
     }
 
-    /// The next input; nothing if a deadline came first, which has been dealt with then.
-    fn wait(&mut self, receiver: &Receiver) -> Option<Input> {
+    /// How long until somebody wants a tick.
+    fn patience(&self) -> Duration {
         let now = self.now().steady;
-        let patience = self.deadline().map_or(Duration::from_secs(3600), |at| at.since(now));
-        let input = receiver.next(patience);
-        if input.is_none() {
-            self.tick();
-            self.settle();
-        }
-        input
+        self.deadline().map_or(Duration::from_secs(3600), |at| at.since(now))
     }
 
     /// When a space, or one that is being joined, wants a tick.
     fn deadline(&self) -> Option<SteadyTime> {
         let spaces = self.spaces.values().filter_map(|slot| slot.space.deadline());
         let joins = self.joins.values().map(|join| join.joining.deadline());
-        spaces.chain(joins).min()
+        let look = self.full.then(|| self.now().steady + room::LOOK_EVERY);
+        spaces.chain(joins).chain(look).min()
     }
 
     fn tick(&mut self) {
@@ -256,7 +274,9 @@ impl Engine {
                 };
                 self.feed(space, event);
             }
+            Input::Readable { document, chain, lost } => self.readable((document, chain), lost),
             Input::Request(request) => self.request(request),
+            Input::Presence => self.take_presence(),
             Input::Snapshot { document, snapshot } => {
                 self.folding -= 1;
                 if let Some(snapshot) = snapshot {
@@ -280,18 +300,38 @@ impl Engine {
                     self.feed(space, Event::Saved { upto });
                 }
             }
-            Progress::Failed(error) => self.store_failed(&error),
+            Progress::Failed(error) => self.store_failed(error),
         }
     }
 
     /// Nothing is written any more, so nothing may be edited, and nothing waits in vain.
-    fn store_failed(&mut self, error: &(dyn std::error::Error + 'static)) {
-        tracing::error!(error, "the store failed: nothing more is written");
-        self.broken = true;
+    fn store_failed(&mut self, error: Arc<StoreError>) {
+        let cause: &(dyn std::error::Error + 'static) = &*error;
+        tracing::error!(error = cause, "the store failed: nothing more is written");
+        self.broken = Some(error);
         for slot in self.spaces.values_mut() {
             slot.waiters.fail();
+            slot.tell();
         }
         self.set_access();
+    }
+
+    /// Takes in no more from others while the disk is full, and tells whoever watches when that begins or ends.
+    fn look_at_disk(&mut self) {
+        let full = self.inbox.is_disk_full();
+        if std::mem::replace(&mut self.full, full) == full {
+            return;
+        }
+        match full {
+            true => {
+                tracing::error!("the disk is full: nothing more is taken in until there is room")
+            }
+            false => tracing::info!("there is room on the disk again"),
+        }
+        for slot in self.spaces.values_mut() {
+            slot.space.set_full(full);
+            slot.tell();
+        }
     }
 
     fn settle(&mut self) {
@@ -327,21 +367,25 @@ impl Engine {
     }
 
     /// Takes no more edits, and seals and saves all that were made.
-    fn close(mut self, reply: oneshot::Sender<Result<(), StoreError>>, receiver: &Receiver) {
+    fn close(
+        mut self,
+        reply: oneshot::Sender<Result<(), StoreError>>,
+        turn: impl Iterator<Item = Input>,
+        mut receiver: Receiver,
+    ) {
         self.close_documents();
         self.showcase.close();
-        while let Some(input) = receiver.try_next() {
-            self.take_last(input);
-        }
+        self.stage.close();
+        self.leave();
+        turn.chain(receiver.rest()).for_each(|input| self.take_last(input));
         for space in self.spaces.keys().copied().collect::<Vec<_>>() {
             self.seal(space);
         }
         self.fold_open_documents();
         let end = Instant::now() + FOLDING_PATIENCE;
-        while self.folding > 0
-            && let Some(input) = receiver.next(end.saturating_duration_since(Instant::now()))
-        {
-            self.take_last(input);
+        while self.folding > 0 && Instant::now() < end {
+            let turn = receiver.turn(end.saturating_duration_since(Instant::now()));
+            turn.into_iter().for_each(|input| self.take_last(input));
         }
         drop(self.pool);
         let closed = self.writer.close();

@@ -30,18 +30,22 @@ mod document;
 mod engine;
 #[cfg(feature = "gateway")]
 pub mod gateway;
+mod presence;
 mod space;
 pub mod trace;
 mod verify;
 
 pub use device::{
-    CloseError, Connection, Device, DeviceOptions, JoinError, ListenError, OpenError,
+    CloseError, Connection, CopyError, Damaged, Device, DeviceOptions, DiskState, DiskStatus,
+    JoinError, ListenError, OpenError,
 };
 pub use document::{
-    AdmitError, Author, Branch, Change, Changes, Document, Edit, EditError, Entries, GuestsError,
-    Level, MAX_UPDATE_BYTES, Missed, ReachError, Trace, Updates, WhyError,
+    AdmitError, Author, BadCursor, Branch, Change, Changes, Cursor, Delta, Document, Edit,
+    EditError, Entries, GuestsError, ImportError, Level, MAX_UPDATE_BYTES, Missed, ReachError,
+    Side, Step, TextChanges, Trace, Undo, Updates, WhyError,
 };
 pub use engine::EngineGone;
+pub use presence::{Other, Others, Presence, ShowError};
 pub use space::{
     AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
     GovernError, GuestError, GuestNews, Invitation, InviteError, Members, News, Outcome, Space,
@@ -58,6 +62,7 @@ pub use driftline_core::document::check::BadUpdate;
 pub use driftline_core::document::provenance::{Contribution, Origin};
 pub use driftline_core::document::{Admission, ApplyError, BadName};
 pub use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, ParseIdError, SpaceId};
+pub use driftline_core::presence::PresenceError;
 pub use driftline_core::record;
 pub use driftline_core::record::{Field, Policies, Policy, Record};
 pub use driftline_core::roster::{
@@ -70,7 +75,8 @@ pub use driftline_core::space::{
 };
 pub use driftline_net::{Limits, Traffic, Transport};
 pub use driftline_storage::{
-    BadPassphrase, Fault, Finding, Folder, FolderError, KeyFile, Passphrase, StoreError, Tally,
+    BackedUp, BackupError, BadArchive, BadPassphrase, Fault, Finding, Folder, FolderError, KeyFile,
+    Passphrase, StoreError, Tally,
 };
 pub use libp2p::Multiaddr;
 pub use yrs;

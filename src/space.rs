@@ -20,6 +20,7 @@ use thiserror::Error;
 use crate::device::Device;
 use crate::document::{Branch, Document};
 use crate::engine::{Deed, EngineGone, Handle, LoadError, Request};
+use crate::presence::Presence;
 
 pub use answers::{AllAnswers, Answer, AnswerError, Answers, Outcome};
 pub use commands::{SubmitError, Submitted};
@@ -168,7 +169,7 @@ impl Space {
     /// # Errors
     /// If the name can't be one, or what is stored can't be read.
     pub async fn document(&self, name: &str) -> Result<Document, DocumentError> {
-        Ok(Document::new(self.open(name, false).await?, self.device.clone()))
+        Ok(Document::new(self.open(name, false).await?, name, self.device.clone()))
     }
 
     /// Opens a copy of a document that writes on a chain of its own, and takes in others' entries only when told
@@ -177,7 +178,16 @@ impl Space {
     /// # Errors
     /// If the name can't be one, or what is stored can't be read.
     pub async fn branch(&self, name: &str) -> Result<Branch, DocumentError> {
-        Ok(Branch::new(Document::new(self.open(name, true).await?, self.device.clone())))
+        Ok(Branch::new(Document::new(self.open(name, true).await?, name, self.device.clone())))
+    }
+
+    /// Who is here in a document of that name, which need not be open, or in anything else that is called so.
+    ///
+    /// # Errors
+    /// If the name can't be one.
+    pub fn presence(&self, name: &str) -> Result<Presence, BadName> {
+        Label::new(name)?;
+        Ok(Presence::new(self.id, name.into(), self.device.clone()))
     }
 
     /// Issues a ticket that lets somebody in. Whoever holds it can use it: treat it as a secret.

@@ -11,7 +11,7 @@ use driftline_storage::{
 use thiserror::Error;
 
 use crate::device::Device;
-use crate::engine::EngineGone;
+use crate::engine::{EngineGone, Request};
 
 /// Why what is stored can't be checked. What is wrong with it is found instead.
 #[derive(Debug, Error)]
@@ -107,7 +107,8 @@ impl Verification {
         Ok(Self::new(Where::AtRest(Arc::new(at_rest)), &path))
     }
 
-    /// Begins to check what a device has stored that is running, and goes on with its work meanwhile.
+    /// Begins to check what a device has stored that is running, and goes on with its work meanwhile. It asks members for
+    /// the entries that are found damaged, and puts them back when it gets them.
     pub fn running(device: &Device) -> Self {
         let home = device.folder().to_owned();
         Self::new(Where::Running(device.clone()), &home)
@@ -143,7 +144,8 @@ impl Verification {
             Ok::<_, StoreError>(audit)
         };
         let mut audit = self.place.look(step).await??;
-        let found = key.into_iter().chain(audit.take_findings()).collect();
+        let found: Vec<_> = key.into_iter().chain(audit.take_findings()).collect();
+        found.iter().for_each(|finding| self.place.ask_for_lost(finding));
         self.audit = Some(audit);
         Ok(Some(found))
     }
@@ -181,6 +183,16 @@ impl Where {
                 looked.await.map_err(|_| EngineGone)
             }
             Self::Running(device) => device.look(look).await,
+        }
+    }
+
+    /// A device that runs asks members for what it has lost.
+    fn ask_for_lost(&self, Finding { place, fault, .. }: &Finding) {
+        if let (Self::Running(device), Fault::Row { .. }) = (self, fault)
+            && let (Some(document), Some(chain), Some(first)) =
+                (place.document, place.chain, place.entry)
+        {
+            device.request(Request::Lost { document, chain, first });
         }
     }
 }

@@ -2,13 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use driftline::yrs::{GetString, Text};
+use driftline::yrs::types::{Attrs, ToJson};
+use driftline::yrs::updates::decoder::Decode;
+use driftline::yrs::updates::encoder::Encode;
+use driftline::yrs::{
+    Any, Array, ArrayPrelim, Doc, GetString, Map, MapPrelim, ReadTxn, StateVector, Text,
+    TextPrelim, Transact, Update, Xml, XmlElementPrelim, XmlFragment, XmlTextPrelim,
+};
 use driftline::{
-    Device, DeviceOptions, Document, EditError, Invitation, Level, Role, Space, Ticket,
+    Device, DeviceOptions, Document, EditError, ImportError, Invitation, Level, Role, Space, Ticket,
 };
 use tempfile::TempDir;
 
@@ -223,4 +230,86 @@ async fn a_closed_device_says_so() {
     alice.device.close().await.unwrap();
     assert!(space.document("notes").await.is_err());
     alice.device.close().await.unwrap();
+}
+
+/// What stock Yjs clients, which have ids below 2^32, might have made together.
+fn foreign_document() -> Doc {
+    let (ann, ben) = (Doc::with_client_id(7), Doc::with_client_id(4_000_000_000));
+    for (doc, word) in [(&ann, "milk"), (&ben, "bread 🦀")] {
+        let (body, list) = (doc.get_or_insert_text("body"), doc.get_or_insert_array("list"));
+        let (map, tree) = (doc.get_or_insert_map("map"), doc.get_or_insert_xml_fragment("tree"));
+        let mut txn = doc.transact_mut();
+        // More than fits into one piece, or one edit.
+        body.insert(&mut txn, 0, &word.repeat(200_000));
+        let bold = Attrs::from([("bold".into(), true.into())]);
+        body.insert_with_attributes(&mut txn, 2, "&", bold);
+        body.insert_embed(
+            &mut txn,
+            1,
+            Any::from(HashMap::from([("image".to_owned(), Any::from(word))])),
+        );
+        body.remove_range(&mut txn, 0, 1);
+        list.push_back(&mut txn, word);
+        list.push_back(&mut txn, MapPrelim::from([("nested", ArrayPrelim::from([word, "x"]))]));
+        list.insert_range(&mut txn, 1, (0..300).map(f64::from).collect::<Vec<_>>());
+        map.insert(&mut txn, word, TextPrelim::new(word.repeat(4)));
+        let paragraph = tree.push_back(&mut txn, XmlElementPrelim::empty("p"));
+        paragraph.insert_attribute(&mut txn, "class", word);
+        paragraph.push_back(&mut txn, XmlTextPrelim::new(word));
+    }
+    let state = ben.transact().encode_state_as_update_v1(&StateVector::default());
+    ann.transact_mut().apply_update(Update::decode_v1(&state).unwrap()).unwrap();
+    ann
+}
+
+/// All that shows of it.
+fn shown(doc: &Doc) -> Vec<(&'static str, String)> {
+    let (body, list) = (doc.get_or_insert_text("body"), doc.get_or_insert_array("list"));
+    let (map, tree) = (doc.get_or_insert_map("map"), doc.get_or_insert_xml_fragment("tree"));
+    let txn = doc.transact();
+    let runs = body.diff(&txn, yrs::types::text::YChange::identity);
+    let runs = runs.iter().map(|run| format!("{:?} {:?}", run.insert, run.attributes)).collect();
+    let json = |any: Any| serde_json::to_value(any).unwrap().to_string();
+    vec![
+        ("body", runs),
+        ("list", json(list.to_json(&txn))),
+        ("map", json(map.to_json(&txn))),
+        ("tree", tree.get_string(&txn)),
+    ]
+}
+
+#[tokio::test]
+async fn a_document_from_elsewhere_is_taken_in_under_the_devices_own_client_id() {
+    let alice = Person::new().await;
+    let space = alice.device.create_space("kitchen").await.unwrap();
+    let foreign = foreign_document();
+    let file = foreign.transact().encode_state_as_update_v1(&StateVector::default());
+    let notes = space.document("notes").await.unwrap();
+    notes.import(&file).await.unwrap().reached(Level::Saved).await.unwrap();
+    let own = notes.chain().client_id();
+    let clients = notes.read(|txn| txn.state_vector());
+    assert_eq!(clients.iter().map(|(client, _)| client.get()).collect::<Vec<_>>(), [own]);
+    let taken = Doc::new();
+    let state = Update::decode_v1(&notes.state()).unwrap();
+    taken.transact_mut().apply_update(state).unwrap();
+    for ((root, taken), (_, foreign)) in shown(&taken).iter().zip(shown(&foreign)) {
+        assert!(*taken == foreign, "{root} differs");
+    }
+
+    assert!(matches!(notes.import(&file).await, Err(ImportError::NotNew)));
+    let other = space.document("other").await.unwrap();
+    assert!(matches!(other.import(&file[..9]).await, Err(ImportError::Unsound { .. })));
+    // One update of several: what it leans on is missing.
+    foreign.get_or_insert_text("body").push(&mut foreign.transact_mut(), "more");
+    let seen = StateVector::decode_v1(&taken_in(&file)).unwrap();
+    let part = foreign.transact().encode_diff_v1(&seen);
+    assert!(matches!(other.import(&part).await, Err(ImportError::Incomplete)));
+    assert!(other.read(|txn| txn.state_vector().is_empty()), "nothing was written");
+}
+
+/// The state vector of who has that update.
+fn taken_in(update: &[u8]) -> Vec<u8> {
+    let doc = Doc::new();
+    doc.transact_mut().apply_update(Update::decode_v1(update).unwrap()).unwrap();
+    doc.transact().state_vector().encode_v1()
 }

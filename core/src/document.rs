@@ -33,7 +33,7 @@ pub struct Label {
 }
 
 /// The name can't be given to a document.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("a document's name has 1 to {MAX_NAME_BYTES} bytes and no control characters")]
 pub struct BadName;
 

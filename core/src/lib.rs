@@ -11,6 +11,7 @@ pub mod document;
 pub mod id;
 pub mod identity;
 pub mod log;
+pub mod presence;
 pub mod record;
 pub mod roster;
 pub mod space;

@@ -13,7 +13,9 @@ mod effect;
 mod event;
 mod fanout;
 mod following;
+mod forgetting;
 mod forks;
+mod healing;
 mod holdings;
 mod index;
 mod intake;
@@ -25,6 +27,7 @@ mod membership;
 mod mending;
 mod message;
 mod offer;
+mod presence;
 mod refolding;
 mod session;
 mod status;
@@ -46,10 +49,12 @@ use allowance::Allowance;
 use author::Authors;
 use declining::Declined;
 use fanout::Recent;
+use healing::Healing;
 use holdings::Holdings;
 use index::{DocumentLog, Index};
 use intake::Intake;
 use journal::Journal;
+use presence::Presence;
 use refolding::{Counted, Refold};
 use session::Session;
 
@@ -103,9 +108,12 @@ pub struct Space {
     mending: BTreeSet<DocumentId>,
     index: Index,
     limits: Limits,
+    /// Whether there is no room for what others write.
+    full: bool,
     holdings: Holdings,
     authors: Authors,
     intake: Intake,
+    healing: Healing,
     journal: Journal,
     recent: Recent,
     /// Who is connected, and how much each may still say unasked.
@@ -125,6 +133,7 @@ pub struct Space {
     acked: BTreeMap<DeviceId, u64>,
     /// Who takes no more of something that this device holds, or hung up, and why.
     declined: BTreeMap<DeviceId, Declined>,
+    presence: Presence,
 }
 
 /// A space as read back from the store.
@@ -257,6 +266,7 @@ impl Space {
                 self.mended(document, chain, refused, &update, context);
             }
             Event::NotMended { document } => _ = self.mending.remove(&document),
+            Event::Lost { document, chain, first } => self.lost((document, chain), first, context),
             Event::Tick => self.tick(context),
         }
     }
@@ -267,6 +277,7 @@ impl Space {
         let context = &mut Context { now, rng, effects };
         self.seal_due(context);
         self.settle_intake(context);
+        self.settle_lost();
         self.settle_forks(context);
         self.settle_claims();
         self.decide_ready(context);
@@ -275,6 +286,7 @@ impl Space {
         self.mend_strays(context);
         self.acknowledge(context);
         self.welcome(context);
+        self.settle_presence(context);
         self.serve_everybody(context);
     }
 
@@ -290,12 +302,19 @@ impl Space {
     /// A space without sessions and without edits that wait needs no tick.
     pub fn deadline(&self) -> Option<SteadyTime> {
         let sessions = self.sessions.values().map(Session::deadline);
-        sessions.chain(self.authors.deadline()).chain(self.decide_deadline()).min()
+        let others = self.authors.deadline().into_iter().chain(self.decide_deadline());
+        sessions.chain(others).chain(self.presence_deadline()).min()
     }
 
     /// Sets how much is taken of others, from now on. It begins with the [default](Limits::default).
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Sets whether there is no room for what others write. While that is so, it is as if it had not arrived: it is not
+    /// acknowledged, and they offer it again and again. All else goes on.
+    pub fn set_full(&mut self, full: bool) {
+        self.full = full;
     }
 
     /// The space's id.
@@ -354,9 +373,11 @@ impl Space {
             mending: BTreeSet::new(),
             index: Index::new(),
             limits: Limits::default(),
+            full: false,
             holdings: Holdings::default(),
             authors: Authors::default(),
             intake: Intake::default(),
+            healing: Healing::default(),
             journal: Journal::new(incarnation),
             recent: Recent::default(),
             connected: BTreeMap::new(),
@@ -368,6 +389,7 @@ impl Space {
             seen: BTreeMap::new(),
             acked: BTreeMap::new(),
             declined: BTreeMap::new(),
+            presence: Presence::new(me),
         }
     }
 

@@ -49,6 +49,19 @@ pub enum NetworkEvent {
     },
 }
 
+impl NetworkEvent {
+    /// Whom it is about, if it is about a peer.
+    pub fn peer(&self) -> Option<DeviceId> {
+        match self {
+            Self::PeerUp { peer, .. }
+            | Self::PeerDown { peer }
+            | Self::Frame { peer, .. }
+            | Self::Sent { peer, .. } => Some(*peer),
+            Self::Listening { .. } => None,
+        }
+    }
+}
+
 /// A received frame. Hold on to it until it is handled: while many bytes are held, nothing more is
 /// read from the peer, and its own sending stalls.
 pub struct InboundFrame {

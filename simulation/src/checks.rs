@@ -31,6 +31,11 @@ impl World {
             self.wrong(format_args!("no agreement after a minute: {differs}"));
             return std::mem::take(&mut self.wrongs);
         }
+        if !self.run_until(MOST, Self::sees_all) {
+            self.wrong("somebody does not see who is here after another minute");
+        }
+        self.check_presence();
+        self.hide_all();
         self.check_quiet();
         self.check_nothing_waits();
         if !self.mischief {

@@ -168,6 +168,7 @@ impl World {
             }
             Notice::Roster => self.reopen_changed(who),
             Notice::Records => self.watch_records(who),
+            Notice::Presence(topic) => self.look_around(who, topic),
             Notice::Document(_) | Notice::Peers => {}
         }
     }

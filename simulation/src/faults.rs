@@ -106,6 +106,7 @@ impl World {
         device.boot += u64::from(how != Crash::Kill);
         self.trace.note(self.now, who, Kind::Crash, format_args!("{how:?}"));
         self.ledger.crashed(who);
+        self.presences.crashed(who, self.now);
         for pair in self.network.pairs_of(who) {
             self.break_off(pair);
         }
@@ -145,6 +146,7 @@ impl World {
     pub fn jump_clock(&mut self, who: Who) {
         let Self { devices, dice, .. } = self;
         devices[who].clock.jump(dice);
+        self.presences.jumped.insert(who);
         self.trace.note(self.now, who, Kind::App, "the clock jumps");
     }
 

@@ -10,6 +10,7 @@ use driftline_core::document::Label;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, Hash, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::log::{ChainHead, EntryKind, Frontier, Segment, SegmentBuilder, Tip};
+use driftline_core::presence::Statement;
 use driftline_core::record::{RowId, Value};
 use driftline_core::roster::{Act, JoinRequest, RosterEntry};
 use driftline_core::space::{Position, tag};
@@ -25,6 +26,7 @@ const POSITION: u32 = 4;
 const SAVED: u32 = 5;
 const INTRODUCE: u32 = 7;
 const JOIN: u32 = 8;
+const PRESENCE: u32 = 12;
 
 /// "This is where my feed is": nowhere, and yours was not followed.
 pub fn open(space: &SpaceId, me: &DeviceId, version: u16) -> Bytes {
@@ -125,6 +127,12 @@ pub fn position(space: &SpaceId, me: &DeviceId, from: u64, upto: u64) -> Bytes {
 /// "I have saved all of your feed up to here."
 pub fn saved(space: &SpaceId, me: &DeviceId, upto: u64) -> Bytes {
     frame(space, me, |bytes| codec::encode_onto(&(SAVED, upto), bytes))
+}
+
+/// "This is what was shown just now."
+pub fn presence(space: &SpaceId, me: &DeviceId, statement: Statement) -> Bytes {
+    let age = 0_u32;
+    frame(space, me, |bytes| codec::encode_onto(&(PRESENCE, vec![(statement, age)]), bytes))
 }
 
 /// A frame that claims to hold more entries than there is memory.

@@ -21,6 +21,7 @@ mod members;
 pub mod network;
 mod oracle;
 pub mod orders;
+pub mod presence;
 pub mod random;
 pub mod scenario;
 pub mod seats;

@@ -175,13 +175,20 @@ fn topology(world: &mut World, count: usize) -> Vec<Pair> {
 
 /// Edits and faults, for a while.
 fn live(world: &mut World) {
-    let end = world.now + world.dice.between(3 * SECOND..20 * SECOND);
+    let mut end = world.now + world.dice.between(3 * SECOND..20 * SECOND);
     let trouble = *world.dice.pick(&[0.0, 0.05, 0.2]);
     let mut backup: Option<(Who, Disk)> = None;
     while world.now < end {
         let pause = *world.dice.pick(&[2 * MILLISECOND, 50 * MILLISECOND, 600 * MILLISECOND]);
         let pause = world.dice.between(1..pause);
         world.run_for(pause);
+        if world.dice.chance(0.005) {
+            // Nobody does anything for a while, and those who are silent are forgotten.
+            let idle = world.dice.between(SECOND..35 * SECOND);
+            world.run_for(idle);
+            end += idle;
+        }
+        world.check_presence();
         // An anchor whose disk is an older one again decides anew what others have heard of already.
         if !world.commanding && world.dice.chance(trouble / 20.0) {
             back_up_or_restore(world, &mut backup);
@@ -193,6 +200,8 @@ fn live(world: &mut World) {
             world.attack();
         } else if world.commanding && world.dice.chance(0.4) {
             ask(world);
+        } else if world.dice.chance(0.15) {
+            show(world);
         } else {
             act(world);
         }
@@ -225,6 +234,17 @@ fn act(world: &mut World) {
     let edit = random_edit(world);
     if !world.edit(who, &label, &edit) {
         world.open(who, &label);
+    }
+}
+
+/// Somebody moves their cursor, or takes it away.
+fn show(world: &mut World) {
+    let who = world.dice.below(world.devices.len());
+    let topic: &str = world.dice.pick::<&str>(&DOCUMENTS);
+    let guest = world.dice.between(0..2);
+    match world.dice.chance(0.2) {
+        true => world.hide(who, topic, guest),
+        false => world.show(who, topic, guest),
     }
 }
 

@@ -47,9 +47,14 @@ impl Net {
 
     /// Lays a good link between two people, and lets it come up.
     pub fn link(&self, a: &Person, b: &Person) {
+        self.link_with(a, b, Quality::good());
+    }
+
+    /// Lays a link of some quality between two people, and lets it come up.
+    pub fn link_with(&self, a: &Person, b: &Person, quality: Quality) {
         let pair = Pair::of(a.who, b.who);
         self.world(|world| {
-            world.network.link(pair, Quality::good());
+            world.network.link(pair, quality);
             world.connect_soon(pair);
             world.run_for(SECOND);
         });
@@ -179,6 +184,26 @@ impl Person {
         let content = self.net.world(|world| world.open_content(self.who, &label(NOTES)));
         let content = content.unwrap_or_default();
         content.split('"').nth(1).unwrap_or_default().to_owned()
+    }
+
+    /// Shows something new in the notes.
+    pub fn shows_up(&self) {
+        self.net.world(|world| world.show(self.who, NOTES, 0));
+    }
+
+    /// Shows nothing in the notes any more.
+    pub fn hides(&self) {
+        self.net.world(|world| world.hide(self.who, NOTES, 0));
+    }
+
+    /// Whether this person sees what somebody shows in the notes, or showed last.
+    pub fn notices(&self, other: &Self) -> bool {
+        self.net.world(|world| {
+            let device = world.devices[other.who].id();
+            let seen = world.sees(self.who, NOTES).remove(&(device, 0));
+            world.look_around(self.who, NOTES);
+            seen.is_some() && seen == world.showed(other.who, NOTES, 0)
+        })
     }
 
     /// Removes somebody from the space; says whether that was permitted.

@@ -64,7 +64,7 @@ pub enum Kind {
 }
 
 /// What a frame is, by the number of its message.
-const MESSAGES: [&str; 12] = [
+const MESSAGES: [&str; 13] = [
     "Open",
     "Changed",
     "Want",
@@ -77,6 +77,7 @@ const MESSAGES: [&str; 12] = [
     "Welcome",
     "Refused",
     "Objects",
+    "Presence",
 ];
 
 /// What is in a frame, in a word.

@@ -8,6 +8,7 @@ use driftline_core::command::{CommandId, Seen};
 use driftline_core::document::Label;
 use driftline_core::id::{DocumentId, SpaceId};
 use driftline_core::log::{EntryKind, Frontier};
+use driftline_core::presence::{Spot, Statement, Version};
 use driftline_core::roster::{Act, Role, RosterEntry};
 use driftline_core::space::{ledger_document, roster_document};
 
@@ -112,6 +113,9 @@ impl World {
         if self.commanding && self.dice.chance(0.4) {
             return self.ledger_entry(villain);
         }
+        if self.dice.chance(0.2) {
+            return self.false_presence(villain, name.name());
+        }
         match self.dice.below(12) {
             0 => {
                 let victim = self.dice.below(self.devices.len());
@@ -150,6 +154,25 @@ impl World {
                 (lie, "lies")
             }
         }
+    }
+
+    /// Somebody shown who is not there: another device, or one's own in more places and sizes than there are.
+    fn false_presence(&mut self, villain: &Villain, topic: &str) -> (Bytes, &'static str) {
+        let key = &self.devices[villain.who].key;
+        let (me, space) = (key.id(), villain.space);
+        let victim = self.devices[self.dice.below(self.devices.len())].id();
+        let version = Version { run: u64::MAX, count: self.dice.between(0..1 << 20) };
+        let guest = self.dice.between(0..1 << 20);
+        let sign = |device, guest, state: &[u8]| {
+            let spot = Spot { device, topic: topic.into(), guest };
+            Statement::sign(spot, version, state.into(), &space, key)
+        };
+        let (statement, what) = match self.dice.below(3) {
+            0 => (sign(victim, 0, b"poison"), "shows as another"),
+            1 => (sign(me, guest, b"poison"), "shows everywhere"),
+            _ => (sign(me, guest, &[0; 5_000]), "shows too much"),
+        };
+        (forgery::presence(&space, &me, statement), what)
     }
 
     /// Something for the ledger: a decision by somebody who is no anchor, a command in somebody's name, or nonsense; and

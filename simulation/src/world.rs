@@ -10,6 +10,7 @@ use crate::device::{Device, Job};
 use crate::ledger::Ledger;
 use crate::network::{Network, Pair, Who};
 use crate::orders::Orders;
+use crate::presence::Presences;
 use crate::random::Dice;
 use crate::trace::{Kind, Trace};
 use crate::villain::Villain;
@@ -30,6 +31,8 @@ pub struct World {
     pub ledger: Ledger,
     /// What was decided, as people were shown it.
     pub orders: Orders,
+    /// What people show of themselves, and what others saw.
+    pub presences: Presences,
     /// What happened.
     pub trace: Trace,
     /// What should not have happened.
@@ -81,6 +84,7 @@ impl World {
             network: Network::default(),
             ledger: Ledger::default(),
             orders: Orders::default(),
+            presences: Presences::default(),
             trace: Trace::default(),
             wrongs: Vec::new(),
             mischief: false,

@@ -9,4 +9,5 @@ mod stories {
     mod histories;
     mod members;
     mod mischief;
+    mod presence;
 }

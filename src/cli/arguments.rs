@@ -1,13 +1,14 @@
 //! What can be said on the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use driftline::Multiaddr;
 
 use super::bounds::Bounds;
-use super::request::Request;
+use super::request::{Request, span};
 use super::{bench, demo};
 
 /// Documents that merge, on devices that sync peer to peer.
@@ -63,6 +64,18 @@ pub(super) enum DeviceCommand {
     Key(KeyCommand),
     #[command(flatten)]
     Request(Request),
+    /// Makes the device's folder from a backup; there must be nothing in it
+    #[command(
+        long_about = "Makes the device's folder (--data) from a backup. There must be nothing in it.\n\n\
+        It takes the place of the device that is gone: never run both. What that one wrote after the backup was made \
+        comes back from members who have it, and what it had asked for and was not decided waits, under its old name, \
+        until they say what became of it."
+    )]
+    Restore {
+        /// The folder that `driftline backup` wrote
+        #[arg(value_name = "DIR")]
+        backup: PathBuf,
+    },
     /// Stays online until Ctrl-C, then says goodbye and leaves
     Run(Online),
     /// The same with a server's defaults: a known port (4001), room for more peers, a log of what happens
@@ -107,6 +120,9 @@ pub(super) struct Online {
     /// Find members on the local network, and be found
     #[arg(long, env = "DRIFTLINE_MDNS", value_parser = FalseyValueParser::new())]
     pub(super) mdns: bool,
+    /// How long deleted documents stay on the disk: 12h, 7d or 2w [default: 30 days]
+    #[arg(long, value_name = "SPAN", value_parser = span, env = "DRIFTLINE_KEEP_DELETED")]
+    pub(super) keep_deleted: Option<Duration>,
     #[command(flatten)]
     pub(super) bounds: Bounds,
 }

@@ -8,9 +8,10 @@ use driftline::gateway::GatewayError;
 use driftline::record::{Value, ValueError};
 use driftline::trace::TraceError;
 use driftline::{
-    CloseError, CommandId, DeviceId, DocumentError, EditError, EngineGone, FolderError,
-    GovernError, GuestError, InviteError, JoinError, Multiaddr, OpenError, ParseTicketError,
-    ReachError, SpaceId, StoryError, SubmitError, VerifyError, WhyError,
+    BadName, CloseError, CommandId, CopyError, DeviceId, DocumentError, EditError, EngineGone,
+    FolderError, GovernError, GuestError, ImportError, InviteError, JoinError, Multiaddr,
+    OpenError, ParseTicketError, ReachError, ShowError, SpaceId, StoryError, SubmitError,
+    VerifyError, WhyError,
 };
 use thiserror::Error;
 
@@ -89,9 +90,19 @@ pub(super) enum Error {
         source: CommandError,
     },
     #[error(transparent)]
+    Presence {
+        #[from]
+        source: PresenceError,
+    },
+    #[error(transparent)]
     Replay {
         #[from]
         source: ReplayError,
+    },
+    #[error(transparent)]
+    Import {
+        #[from]
+        source: ImportingError,
     },
     #[error(transparent)]
     Why {
@@ -102,6 +113,11 @@ pub(super) enum Error {
     Story {
         #[from]
         source: StoryError,
+    },
+    #[error(transparent)]
+    Copy {
+        #[from]
+        source: CopyError,
     },
     #[error("the root “{root}” is no text, so nothing has a position in it")]
     NoText { root: String },
@@ -135,6 +151,14 @@ pub(super) enum Error {
 }
 
 /// Why the process that has the folder can't be asked, or can't be reached by others.
+#[derive(Debug, Error)]
+pub(super) enum PresenceError {
+    #[error(transparent)]
+    Name { source: BadName },
+    #[error(transparent)]
+    Show { source: ShowError },
+}
+
 #[derive(Debug, Error)]
 pub(super) enum ControlError {
     #[error(
@@ -246,6 +270,17 @@ pub(super) enum SpliceError {
         "{at} is in the middle of a character, which takes two UTF-16 units: nothing was changed"
     )]
     InsideCharacter { at: u32 },
+}
+
+/// Why a document does not begin with what a file holds.
+#[derive(Debug, Error)]
+pub(super) enum ImportingError {
+    #[error("can't read {}", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("{} is larger than {limit} MiB, and is not looked at", file.display())]
+    TooLarge { file: PathBuf, limit: u64 },
+    #[error("{} was not taken in", file.display())]
+    Refused { file: PathBuf, source: ImportError },
 }
 
 /// Why a trace can't be typed to its end.

@@ -1,13 +1,16 @@
 //! Carrying out a command on a device.
 
+mod backup;
 mod command;
 mod deleting;
 mod document;
 mod edit;
 mod find;
 mod guest;
+mod import;
 mod join;
 mod member;
+mod presence;
 mod record;
 mod replay;
 mod space;
@@ -40,6 +43,7 @@ pub(super) async fn execute(
         Request::Member(request) => member::member(device, request, speaker).await,
         Request::Join(join) => join::join(device, &join, speaker).await,
         Request::Status(status) => status::status(device, status.space.as_deref(), speaker).await,
+        Request::Presence(request) => presence::presence(device, request, speaker).await,
         Request::Record(request) => record::record(device, request, speaker).await,
         Request::Submit(request) => command::submit(device, request, speaker).await,
         Request::Outbox { space } => command::outbox(device, &space, speaker).await,
@@ -47,6 +51,7 @@ pub(super) async fn execute(
             command::verdicts(device, &space, follow, speaker).await
         }
         Request::Cancel { command } => command::cancel(device, command, speaker).await,
+        Request::Backup { folder } => backup::backup(device, folder, speaker).await,
         Request::Why(request) => why::why(device, request, speaker).await,
         Request::Verify(request) => {
             let check = Verification::running(device);
@@ -62,6 +67,9 @@ async fn doc(device: &Device, request: DocRequest, speaker: &Speaker) -> Result<
         DocRequest::Cat { document, root } => document::cat(device, &document, root, speaker).await,
         DocRequest::Edit(request) => edit::edit(device, request, speaker).await,
         DocRequest::Replay(request) => replay::replay(device, &request, speaker).await,
+        DocRequest::Import { document, file } => {
+            import::import(device, &document, &file, speaker).await
+        }
         DocRequest::Export(request) => document::export(device, &request, speaker).await,
         DocRequest::Delete { document } => deleting::delete(device, &document, speaker).await,
         DocRequest::Restore { document } => deleting::restore(device, &document, speaker).await,

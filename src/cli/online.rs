@@ -110,6 +110,7 @@ async fn open(
         limits: options.bounds.network(kind.limits()),
         space_limits: options.bounds.spaces(kind.space_limits()),
         passphrase,
+        keep_deleted: options.keep_deleted,
         ..DeviceOptions::default()
     };
     Device::open_with(folder, settings).await.map_err(|error| match error {

@@ -14,7 +14,7 @@ use super::control::{self, Answer};
 use super::error::{ControlError, Error};
 use super::execute::{execute, verify};
 use super::output::channel;
-use super::request::{DocRequest, Request, Verify};
+use super::request::{DocRequest, PresenceRequest, Request, Verify};
 use super::screen::Screen;
 use super::secrets::Secrets;
 use super::signals::Signals;
@@ -64,8 +64,7 @@ pub(super) async fn perform(
         (None, _) => secrets.to_open(folder)?,
     };
     let mut signals = Signals::listen().map_err(|source| Error::System { source })?;
-    // Only a watch has no end of its own.
-    let endless = matches!(request, Request::Doc(DocRequest::Watch { .. }));
+    let endless = ends_with_ctrl_c(&request);
     let reached = match neighbour {
         Some(stream) => Reached::There(stream),
         None => reach(folder, &request, passphrase).await?,
@@ -91,10 +90,22 @@ pub(super) async fn perform(
     performed
 }
 
+/// Whether a command has no end of its own.
+fn ends_with_ctrl_c(request: &Request) -> bool {
+    use PresenceRequest::{Set, Watch};
+    matches!(
+        request,
+        Request::Doc(DocRequest::Watch { .. }) | Request::Presence(Set { .. } | Watch { .. })
+    )
+}
+
 /// Whether peers may be of use before the command ends.
 fn takes_a_while(request: &Request) -> bool {
     use DocRequest::{Replay, Watch};
-    matches!(request, Request::Join(_) | Request::Doc(Replay(_) | Watch { .. }))
+    matches!(
+        request,
+        Request::Join(_) | Request::Presence(_) | Request::Doc(Replay(_) | Watch { .. })
+    )
 }
 
 /// Reaches the process that has the folder, if it takes commands.

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub(super) enum Report {
     Device { device: DeviceId, folder: PathBuf, existed: bool },
     Key { device: DeviceId, file: PathBuf, protected: bool },
+    BackedUp { device: DeviceId, folder: PathBuf, rows: u64, bytes: u64 },
+    Revived { device: DeviceId, folder: PathBuf, rows: u64 },
     Online(Online),
     SpaceBegun { space: SpaceId, name: String },
     Spaces { spaces: Vec<NamedSpace> },
@@ -25,6 +27,7 @@ pub(super) enum Report {
     Joined { space: SpaceId, name: String, documents: usize, already: bool },
     Documents { space: SpaceId, documents: Vec<Document> },
     Deleted { space: SpaceId, name: String },
+    Imported { document: DocumentId, name: String },
     Restored { space: SpaceId, name: String },
     DeletedDocument { name: String, by: DeviceId, at: u64 },
     Text { root: String, text: String },
@@ -33,6 +36,8 @@ pub(super) enum Report {
     Replayed(Replayed),
     Change(Change),
     Missed,
+    Showing { state: serde_json::Value },
+    Present(Present),
     Collections { space: SpaceId, collections: Vec<Collection> },
     Record(Record),
     Story(Story),
@@ -46,6 +51,16 @@ pub(super) enum Report {
     Finding(Box<Finding>),
     Verified(Verified),
     Left,
+}
+
+/// Somebody who is here, or was.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Present {
+    pub(super) device: DeviceId,
+    /// 0 for the device's own user, another number for somebody who is here through it.
+    pub(super) guest: u64,
+    /// Nothing if they are gone.
+    pub(super) state: Option<serde_json::Value>,
 }
 
 /// A collection, and how many records it has.
@@ -334,7 +349,27 @@ pub(super) enum Difference {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Status {
     pub(super) device: DeviceId,
+    /// What is wrong with the disk, if anything is.
+    pub(super) disk: Option<Trouble>,
+    pub(super) damaged: Vec<Damaged>,
     pub(super) spaces: Vec<Space>,
+}
+
+/// Why nothing more is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Trouble {
+    Full,
+    Failed(String),
+}
+
+/// A document of which something stored has changed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Damaged {
+    pub(super) document: DocumentId,
+    pub(super) name: String,
+    pub(super) chain: ChainId,
+    pub(super) entry: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -385,6 +420,10 @@ pub(super) struct Document {
     pub(super) saved: bool,
     /// How many peers say that they saved all of it.
     pub(super) peers: usize,
+    /// Whether an anchor says so.
+    pub(super) anchored: bool,
+    /// How many edits that this device made since it was opened no other member is known to have saved.
+    pub(super) waiting: u64,
     /// How many entries that connected peers offer are not here yet.
     pub(super) behind: u64,
 }

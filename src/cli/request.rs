@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use driftline::{CommandId, Rank, Role};
 use serde::{Deserialize, Serialize};
 
-pub(super) use parse::{DocumentPath, Splice};
+pub(super) use parse::{DocumentPath, Splice, span};
 
 /// One command.
 #[derive(Subcommand, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub(super) enum Request {
     /// Documents: list, read, edit, replay, export, watch
     #[command(subcommand)]
     Doc(DocRequest),
+    /// Presence: show yourself to those who are here, see who is
+    #[command(subcommand)]
+    Presence(PresenceRequest),
     /// Records: list them, read one, watch a collection
     #[command(subcommand)]
     Record(RecordRequest),
@@ -73,6 +76,18 @@ pub(super) enum Request {
         Nothing is changed. It ends with 1 if anything is wrong."
     )]
     Verify(Verify),
+    /// Writes all that this device has, its key too, into a new folder, also while it runs
+    #[command(
+        long_about = "Writes all that this device has, its key too, into a new folder: what was there at one moment, \
+        also while the device runs.\n\n\
+        Keep it as you would the device: unless the key is under a passphrase, whoever has the folder can be this \
+        device. `driftline restore` makes a device from it."
+    )]
+    Backup {
+        /// A folder that is new, or empty
+        #[arg(value_name = "DIR", value_parser = parse::absolute)]
+        folder: PathBuf,
+    },
     /// Who wrote a document, or one place in it: when, on what they had seen, and by whose leave
     #[command(
         long_about = "Who wrote a document, or with --at one place in it: when, on what they had seen, and by \
@@ -212,6 +227,20 @@ pub(super) enum DocRequest {
     Replay(Replay),
     /// Writes a document to standard output, or to a file
     Export(Export),
+    /// Begins a document with what a Yjs file holds, as `export --format yjs` writes it
+    #[command(
+        long_about = "Begins a document with what a Yjs file (v1) holds, as `export --format yjs` writes it.\n\n\
+        What the file shows is written anew, by this device: its history stays behind. A Yjs client that still holds the \
+        old document must not be brought together with the new one, or both would stand side by side."
+    )]
+    Import {
+        /// SPACE/NAME: split at the first slash. Nothing may have been written in it
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+        /// The file
+        #[arg(value_name = "FILE", value_parser = parse::absolute)]
+        file: PathBuf,
+    },
     /// A line for each change, who and what, until Ctrl-C
     Watch {
         /// SPACE/NAME: split at the first slash
@@ -289,6 +318,35 @@ pub(super) enum Format {
 
 #[derive(Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+pub(super) enum PresenceRequest {
+    /// Shows something to all who are here, such as '{"at": 4}', until Ctrl-C
+    Set {
+        /// SPACE/NAME: split at the first slash. No document need be called so
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+        /// What to show, as JSON of at most 4 KiB
+        #[arg(value_name = "JSON", value_parser = parse::json)]
+        state: serde_json::Value,
+        /// Not until Ctrl-C, but for so long: 90s, 30m, 12h, 7d or 2w
+        #[arg(long = "for", value_name = "SPAN", value_parser = parse::span, env = "DRIFTLINE_FOR")]
+        lasts: Option<Duration>,
+    },
+    /// Who else is here, and what they show
+    Ls {
+        /// SPACE/NAME: split at the first slash
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+    },
+    /// A line for each who comes, shows something else, or goes, until Ctrl-C
+    Watch {
+        /// SPACE/NAME: split at the first slash
+        #[arg(value_name = "SPACE/NAME")]
+        document: DocumentPath,
+    },
+}
+
+#[derive(Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum RecordRequest {
     /// The records of a collection, or the collections of a space
     Ls {
@@ -322,7 +380,7 @@ pub(super) struct Submit {
     /// What the app calls the command
     pub(super) command: String,
     /// Its fields, as JSON
-    #[arg(value_name = "JSON", value_parser = parse::fields)]
+    #[arg(value_name = "JSON", value_parser = parse::json)]
     pub(super) fields: serde_json::Value,
     /// The version of the command that these are the fields of
     #[arg(long, default_value_t = 1, env = "DRIFTLINE_COMMAND_VERSION")]

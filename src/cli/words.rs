@@ -1,5 +1,6 @@
 //! Answers in words, with colour where the terminal shows it.
 
+mod backup;
 mod change;
 mod command;
 mod member;
@@ -9,7 +10,7 @@ mod why;
 
 use owo_colors::{OwoColorize, Stream};
 
-use super::report::{Document, NamedSpace, Online, Replayed, Report};
+use super::report::{Document, NamedSpace, Online, Present, Replayed, Report};
 
 /// An answer as a person reads it.
 pub(super) fn words(report: &Report) -> String {
@@ -52,6 +53,8 @@ pub(super) fn words(report: &Report) -> String {
         Report::Deleted { name, .. } => {
             format!("deleted for everybody: {name}; `driftline doc restore` brings it back")
         }
+        Report::BackedUp { .. } | Report::Revived { .. } => backup::words(report),
+        Report::Imported { name, .. } => format!("saved: {name} holds what the file does"),
         Report::Restored { name, .. } => format!("restored: {name}"),
         Report::DeletedDocument { name, by, at } => {
             format!("{name}  deleted by {} at {}", by.short(), change::time(*at))
@@ -64,6 +67,8 @@ pub(super) fn words(report: &Report) -> String {
         Report::Replayed(replayed) => self::replayed(replayed),
         Report::Change(change) => change::line(change),
         Report::Missed => "more changed than could be followed".to_owned(),
+        Report::Showing { state } => format!("shown while this command runs: {state}"),
+        Report::Present(present) => self::present(present),
         Report::Collections { collections, .. } => lines(collections.iter().map(|collection| {
             format!("{}  {}", collection.collection, count(collection.records as u64, "record"))
         })),
@@ -110,6 +115,16 @@ fn space(space: &NamedSpace) -> String {
 
 fn document(document: &Document) -> String {
     format!("{}  {}", document.name, count(document.entries, "entry"))
+}
+
+fn present(Present { device, guest, state }: &Present) -> String {
+    let guest = if *guest == 0 { String::new() } else { format!(" (guest {guest})") };
+    let who = format!("{}{guest}", device.short());
+    let who = who.if_supports_color(Stream::Stdout, |text| text.cyan());
+    match state {
+        Some(state) => format!("{who}  {state}"),
+        None => format!("{who}  is gone"),
+    }
 }
 
 fn replayed(replayed: &Replayed) -> String {

@@ -81,21 +81,19 @@ impl Document {
         update: &[u8],
         theirs: impl Fn(u64) -> bool,
     ) -> Result<Edit<Admission>, AdmitError> {
-        let replica = &self.handle.replica;
-        self.hosts()?;
         if !Guest::is_sound(guest) {
             return Err(AdmitError::BadName);
         }
         if update.len() > MAX_UPDATE_BYTES {
             return Err(AdmitError::TooLarge);
         }
-        if !replica.has_room() {
-            return Err(EditError::Busy.into());
-        }
+        let replica = &self.handle.replica;
+        let history = replica.history();
+        self.hosts()?;
+        self.may_edit_now()?;
         let output = replica.admit(guest, update, theirs)?;
-        self.may_edit()?;
-        let (handle, device, update) = (self.handle.clone(), self.device.clone(), replica.edits());
-        Ok(Edit { output, handle, device, update })
+        drop(history);
+        Ok(self.edited(output)?)
     }
 
     /// Whether guests can be let into the document now.
@@ -103,7 +101,11 @@ impl Document {
     /// # Errors
     /// If they can't, and why.
     pub fn hosts(&self) -> Result<(), AdmitError> {
-        self.may_edit()?;
+        match self.may_edit_now() {
+            // They can read meanwhile.
+            Ok(()) | Err(EditError::Busy | EditError::DiskFull) => {}
+            Err(error) => return Err(error.into()),
+        }
         if self.handle.replica.hosts() { Ok(()) } else { Err(AdmitError::NotAHost) }
     }
 

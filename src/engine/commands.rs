@@ -68,6 +68,7 @@ pub(crate) struct Given {
 /// Why a command was not given.
 pub(crate) enum Refused {
     Core(SubmitError),
+    DiskFull,
     StoreFailed,
 }
 
@@ -191,8 +192,11 @@ impl Engine {
         version: u32,
         fields: Value,
     ) -> Option<Result<Given, Refused>> {
-        if self.broken {
+        if self.broken.is_some() {
             return Some(Err(Refused::StoreFailed));
+        }
+        if self.inbox.is_disk_full() {
+            return Some(Err(Refused::DiskFull));
         }
         let now = self.now();
         let slot = self.spaces.get_mut(&id)?;
@@ -208,7 +212,9 @@ impl Engine {
 
     fn cancel(&mut self, id: SpaceId, command: &CommandId) -> bool {
         let now = self.now();
-        let Some(slot) = self.spaces.get_mut(&id).filter(|_| !self.broken) else { return false };
+        let Some(slot) = self.spaces.get_mut(&id).filter(|_| self.broken.is_none()) else {
+            return false;
+        };
         let mut effects = Vec::new();
         let cancelled = slot.space.cancel(command, now, &mut self.rng, &mut effects);
         self.perform(id, effects);
@@ -232,7 +238,7 @@ impl Engine {
     /// The app has done something outside; the reply comes when that would survive the process.
     fn done(&mut self, id: SpaceId, task: TaskId, reply: Reply<()>) {
         let now = self.now();
-        let Some(slot) = self.spaces.get_mut(&id).filter(|_| !self.broken) else { return };
+        let Some(slot) = self.spaces.get_mut(&id).filter(|_| self.broken.is_none()) else { return };
         let mut effects = Vec::new();
         slot.space.task_done(task, now, &mut self.rng, &mut effects);
         self.perform(id, effects);

@@ -120,7 +120,7 @@ impl Engine {
     fn fold(&mut self, replica: &Arc<Replica>) {
         let Some(slot) = self.spaces.get(&replica.space) else { return };
         let frontier = slot.space.frontier(&replica.document);
-        if self.broken || !replica.follows() || frontier.is_empty() {
+        if self.broken.is_some() || !replica.follows() || frontier.is_empty() {
             return;
         }
         self.folding += 1;
@@ -128,6 +128,10 @@ impl Engine {
     }
 
     pub(super) fn keep_snapshot(&mut self, document: DocumentId, snapshot: Snapshot) {
+        if !self.spaces.values().any(|slot| slot.space.label(&document).is_some()) {
+            // It was forgotten meanwhile.
+            return;
+        }
         let record = Record::Snapshot { document, snapshot };
         if let Err(error) = self.writer.append(vec![record]) {
             tracing::warn!(%error, "a document's state was not kept");
@@ -168,7 +172,7 @@ impl Engine {
         let Some(slot) = self.spaces.get(&space) else { return Access::ReadOnly };
         let roster = slot.space.roster();
         match slot.space.role() {
-            _ if self.broken => Access::StoreFailed,
+            _ if self.broken.is_some() => Access::StoreFailed,
             None => Access::Removed,
             _ if slot.space.deletion(&document).is_some() => Access::Deleted,
             // It was opened without a chain: it has to be opened again to be written.

@@ -1,14 +1,15 @@
 //! The only place where effects are performed.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use driftline_core::document::mend;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::log::Frontier;
 use driftline_core::space::{Arrival, Change, Effect, Notice};
-use driftline_storage::{Record, SledEngine, Store, WriteNumber};
+use driftline_storage::{Reading, Record, SledEngine, Store, WriteNumber};
 
-use super::inbox::Input;
+use super::inbox::{Inbox, Input};
 use super::{Effects, Engine};
 
 /// Which of a space's batches a write to the store was. A store has one row of numbers, and each space its own.
@@ -79,9 +80,17 @@ impl Engine {
     }
 
     fn write(&mut self, space: SpaceId, changes: Vec<Change>) {
+        let put_back = |change: &Change| match change {
+            Change::PutBack { document, segment } => Some((*document, segment.chain)),
+            _ => None,
+        };
+        let repaired: Vec<_> = changes.iter().filter_map(put_back).collect();
         match self.writer.append(changes.into_iter().map(Record::Core).collect()) {
-            Ok(number) => self.batches.issued(number, space),
-            Err(error) if !self.broken => self.store_failed(&error),
+            Ok(number) => {
+                self.batches.issued(number, space);
+                repaired.into_iter().for_each(|place| self.look_at_repair(place));
+            }
+            Err(error) if self.broken.is_none() => self.store_failed(Arc::new(error)),
             Err(_) => {}
         }
     }
@@ -95,13 +104,8 @@ impl Engine {
     ) {
         let inbox = self.inbox.clone();
         self.pool.run(move |store| {
-            let reading = store.segments_between(&document, &beyond, &upto, budget);
-            let reading = reading.unwrap_or_else(|error| {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, document = %document.short(), "a document can't be read");
-                driftline_storage::Reading::default()
-            });
-            let (segments, more) = (reading.segments, reading.more);
+            let Reading { segments, more } =
+                readable(store, &document, beyond, &upto, budget, &inbox);
             inbox.push(Input::Read { space, peer, document, segments, more });
         });
     }
@@ -139,8 +143,12 @@ impl Engine {
     }
 
     fn notify(&mut self, space: SpaceId, notice: Notice) {
+        if let Notice::Presence(topic) = notice {
+            // It comes and goes all the time, and no status shows it.
+            return self.put_on_stage(space, topic);
+        }
         let Some(slot) = self.spaces.get_mut(&space) else { return };
-        slot.news.send_modify(|news| *news += 1);
+        slot.tell();
         match notice {
             Notice::Progress => slot.waiters.settle(&slot.space),
             Notice::Roster => {
@@ -151,7 +159,7 @@ impl Engine {
             Notice::Refused(refusal) => slot.waiters.refuse_role(refusal),
             Notice::Peers => slot.waiters.settle(&slot.space),
             Notice::Records => self.show(space),
-            Notice::Document(_) => {}
+            Notice::Document(_) | Notice::Presence(_) => {}
             Notice::Retired { document, chain } => self.stop_writing(document, chain),
             Notice::Forked { document, chain, author } => {
                 tracing::error!(
@@ -163,6 +171,32 @@ impl Engine {
                 self.stop_writing(document, chain);
             }
         }
+    }
+}
+
+/// What can be read of a document. Of a chain that is damaged, that is nothing; the others are served all the same.
+fn readable(
+    store: &Store<SledEngine>,
+    document: &DocumentId,
+    mut beyond: Frontier,
+    upto: &Frontier,
+    budget: usize,
+    inbox: &Inbox,
+) -> Reading {
+    loop {
+        let error = match store.segments_between(document, &beyond, upto, budget) {
+            Ok(reading) => return reading,
+            Err(error) => error,
+        };
+        let cause: &dyn std::error::Error = &error;
+        tracing::error!(error = cause, document = %document.short(), "a document can't be read");
+        let damaged =
+            inbox.found_damage(&error).and_then(|chain| Some((chain, *upto.get(&chain)?)));
+        let Some((chain, end)) = damaged.filter(|(chain, end)| beyond.number(chain) < end.number)
+        else {
+            return Reading::default();
+        };
+        beyond.advance(chain, end);
     }
 }
 

@@ -10,8 +10,10 @@ use driftline_net::NetworkEvent;
 use driftline_storage::{Progress, Snapshot, StoreError};
 use tokio::sync::oneshot;
 
+use super::lanes::Lanes;
 use super::replica::Replica;
 use super::requests::Request;
+use super::room::Room;
 
 /// While this many bytes of edits wait to be taken, documents take no more, and say that they are busy.
 const MAX_WAITING_EDITS: usize = 16 << 20;
@@ -49,7 +51,15 @@ pub(super) enum Input {
         /// Nothing if it can't be made yet.
         update: Option<Vec<u8>>,
     },
+    /// What is stored of a chain can't be read from an entry on, or all of it can again.
+    Readable {
+        document: DocumentId,
+        chain: ChainId,
+        lost: Option<u64>,
+    },
     Request(Request),
+    /// Apps want something else to be shown: it waits on the [`Stage`](super::Stage).
+    Presence,
     /// A document's state was folded, unless it was edited meanwhile.
     Snapshot {
         document: DocumentId,
@@ -67,14 +77,19 @@ pub(super) enum Input {
 pub(crate) struct Inbox {
     sender: crossbeam_channel::Sender<Input>,
     waiting_edits: Arc<AtomicUsize>,
+    room: Arc<Room>,
 }
 
 /// The end that the engine holds.
-pub(crate) struct Receiver(crossbeam_channel::Receiver<Input>);
+pub(crate) struct Receiver {
+    channel: crossbeam_channel::Receiver<Input>,
+    lanes: Lanes,
+}
 
-pub(crate) fn inbox() -> (Inbox, Receiver) {
+pub(crate) fn inbox(room: Arc<Room>) -> (Inbox, Receiver) {
     let (sender, receiver) = crossbeam_channel::unbounded();
-    (Inbox { sender, waiting_edits: Arc::default() }, Receiver(receiver))
+    let inbox = Inbox { sender, waiting_edits: Arc::default(), room };
+    (inbox, Receiver { channel: receiver, lanes: Lanes::default() })
 }
 
 impl Inbox {
@@ -98,6 +113,11 @@ impl Inbox {
     /// Whether an edit may be made now.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting_edits.load(Ordering::Relaxed) < MAX_WAITING_EDITS
+    }
+
+    /// Whether there is no room for it on the disk.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.room.is_full()
     }
 
     pub(super) fn edit(
@@ -126,6 +146,15 @@ impl Inbox {
         self.waiting_edits.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// Tells of damage to what is stored of a chain, if an error is about that; says of which chain.
+    pub(super) fn found_damage(&self, error: &StoreError) -> Option<ChainId> {
+        let StoreError::Damaged { row, .. } = error else { return None };
+        let place = row.place();
+        let (document, chain) = (place.document?, place.chain?);
+        self.push(Input::Readable { document, chain, lost: Some(place.entry?) });
+        Some(chain)
+    }
+
     pub(super) fn push(&self, input: Input) {
         // After the engine has ended nobody is left to whom it matters.
         _ = self.sender.send(input);
@@ -133,13 +162,26 @@ impl Inbox {
 }
 
 impl Receiver {
-    /// The next input, or nothing after `patience`.
-    pub(super) fn next(&self, patience: Duration) -> Option<Input> {
-        self.0.recv_timeout(patience).ok()
+    /// What is to be taken now, of all that waits; nothing if nothing came within `patience`.
+    pub(super) fn turn(&mut self, patience: Duration) -> Vec<Input> {
+        if self.lanes.is_empty()
+            && let Ok(first) = self.channel.recv_timeout(patience)
+        {
+            self.lanes.push(first);
+        }
+        self.channel.try_iter().for_each(|input| self.lanes.push(input));
+        self.lanes.turn()
     }
 
-    /// The next input, if one is waiting.
-    pub(super) fn try_next(&self) -> Option<Input> {
-        self.0.try_recv().ok()
+    /// All that waits.
+    pub(super) fn rest(&mut self) -> Vec<Input> {
+        let mut rest = Vec::new();
+        loop {
+            let turn = self.turn(Duration::ZERO);
+            if turn.is_empty() {
+                return rest;
+            }
+            rest.extend(turn);
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Devices tell one another where they listen, in a frame under a tag that is no space's.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use driftline_core::codec;
@@ -138,7 +139,7 @@ impl Engine {
                 self.tell_all(|| Event::PeerDown { peer });
             }
             // What can't be kept is not taken in: peers offer it again when the device is back.
-            NetworkEvent::Frame { .. } if self.broken => {}
+            NetworkEvent::Frame { .. } if self.broken.is_some() => {}
             NetworkEvent::Frame { peer, frame } => self.frame(peer, &frame),
             NetworkEvent::Sent { peer, bytes } => self.sent(peer, bytes),
             NetworkEvent::Listening { address } => {
@@ -261,9 +262,9 @@ impl Engine {
 
     pub(super) fn write_setting(&mut self, record: Record) {
         if let Err(error) = self.writer.append(vec![record])
-            && !self.broken
+            && self.broken.is_none()
         {
-            self.store_failed(&error);
+            self.store_failed(Arc::new(error));
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::inbox::{Inbox, Input};
 use super::pool::Pool;
 use super::watchers::{Watcher, Watchers};
-use crate::document::{Change, Entries};
+use crate::document::{Change, Entries, History};
 
 /// When this many bytes of entries wait for a document, it is brought up to date from the store instead.
 const MAX_WAITING: usize = 32 << 20;
@@ -71,6 +71,8 @@ pub(crate) struct Replica {
     pub(crate) space: SpaceId,
     pub(crate) document: DocumentId,
     pub(crate) chain: ChainId,
+    /// What was edited here and can be undone. Whoever edits holds it meanwhile.
+    history: Mutex<History>,
     pub(crate) open: OpenDocument,
     inbox: Inbox,
     /// How many updates were written on the chain in this run.
@@ -146,6 +148,7 @@ impl Replica {
             space,
             document,
             chain,
+            history: Mutex::new(History::of(open.doc())),
             open,
             inbox: inbox.clone(),
             edits,
@@ -225,8 +228,13 @@ impl Replica {
     /// Takes no more edits; returns when those under way are made.
     pub(super) fn close(&self) {
         self.set_access(Access::Closed);
-        // Waiting for its lock once is enough: whoever gets it later looks at the access again.
-        drop(yrs::Transact::transact(self.open.doc()));
+        // Waiting for it once is enough: whoever gets it later looks at the access again.
+        drop(self.history());
+    }
+
+    /// What can be undone. It is held by whoever edits, and may not be held for long.
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        lock(&self.history)
     }
 
     /// Whether entries of others come in by themselves.
@@ -242,6 +250,11 @@ impl Replica {
     /// Whether the app may make an edit now.
     pub(crate) fn has_room(&self) -> bool {
         self.inbox.has_room()
+    }
+
+    /// Whether there is no room for an edit on the disk.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.inbox.is_disk_full()
     }
 
     /// A queue that hears of every change from now on.
@@ -351,6 +364,9 @@ impl Replica {
         reply: Option<oneshot::Sender<Result<(), LoadError>>>,
     ) {
         let loaded = self.load_from(store);
+        if let Err(LoadError::Store { source }) = &loaded {
+            self.inbox.found_damage(source);
+        }
         match reply {
             Some(reply) => _ = reply.send(loaded),
             None => {

@@ -1,7 +1,7 @@
 //! What the app asks of the engine.
 
 use driftline_core::document::Label;
-use driftline_core::id::{ChainId, DeviceId, SpaceId};
+use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::roster::{self, Former, Genesis, Rank, Role, Roster, Ticket};
 use driftline_core::space::{Event, Joining, NotPermitted, Outcome, Refusal, Space, SpaceStatus};
 use driftline_storage::{SledEngine, Store};
@@ -11,7 +11,7 @@ use super::commands::Asking;
 use super::documents::Opening;
 use super::guests::GuestAsking;
 use super::{Engine, Slot};
-use crate::device::Connection;
+use crate::device::{Connection, DiskStatus};
 use crate::document::Level;
 use crate::space::{Invitation, Members};
 
@@ -35,6 +35,8 @@ pub(crate) enum Request {
     CaughtUp { space: SpaceId, reply: Reply<()> },
     Status { space: SpaceId, reply: Reply<Option<SpaceStatus>> },
     Connections { reply: Reply<Vec<Connection>> },
+    Disk { reply: Reply<DiskStatus> },
+    Lost { document: DocumentId, chain: ChainId, first: u64 },
     News { space: SpaceId, reply: Reply<Option<watch::Receiver<u64>>> },
     Roster { space: SpaceId, reply: Reply<Option<Roster>> },
     Look(Look),
@@ -106,6 +108,10 @@ impl Engine {
             Request::Status { space, reply } => {
                 _ = reply.send(self.spaces.get(&space).map(|slot| slot.space.status()));
             }
+            Request::Disk { reply } => _ = reply.send(self.disk_status()),
+            Request::Lost { document, chain, first } => {
+                self.readable((document, chain), Some(first));
+            }
             Request::Connections { reply } => _ = reply.send(self.peers.connections()),
             Request::News { space, reply } => {
                 _ = reply.send(self.spaces.get(&space).map(|slot| slot.news.subscribe()));
@@ -155,6 +161,7 @@ impl Engine {
     fn add_space(&mut self, mut space: Space, effects: super::Effects) -> SpaceId {
         let (id, local) = (space.id(), space.is_local());
         space.run_with(self.registry.clone());
+        space.set_full(self.full);
         self.spaces.insert(id, Slot::new(space, self.limits));
         self.perform(id, effects);
         if local {

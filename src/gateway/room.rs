@@ -18,7 +18,7 @@ use super::closing::Closing;
 use super::outbox::Outbox;
 use super::presence::{Presence, SocketId, State};
 use super::wire::BadFrame;
-use crate::{AdmitError, BadUpdate, Document, Edit, GuestsError, Missed, News, Updates};
+use crate::{AdmitError, BadUpdate, Document, Edit, EditError, GuestsError, Missed, News, Updates};
 
 /// For how many Yjs clients it is remembered at hand whose they are.
 const MAX_CLIENTS: usize = 100_000;
@@ -67,6 +67,25 @@ pub(super) enum WriteError {
     },
 }
 
+impl WriteError {
+    /// Why the document can't be edited, if that is it.
+    pub(super) fn edit(&self) -> Option<EditError> {
+        match self {
+            Self::Admit { source: AdmitError::Edit { source } } => Some(*source),
+            _ => None,
+        }
+    }
+
+    /// What to tell the client.
+    pub(super) fn closing(&self) -> Closing {
+        match self {
+            Self::Unsound { .. } => Closing::Nonsense,
+            Self::Guests { .. } => Closing::TryAgain,
+            Self::Admit { source } => Closing::of(source),
+        }
+    }
+}
+
 impl Room {
     pub(super) fn open(document: Document, news: News) -> Arc<Self> {
         let (updates, written) = (document.updates(), Arc::<Notify>::default());
@@ -98,7 +117,7 @@ impl Room {
     /// Takes in what is new of an update, for the guest who wrote it.
     pub(super) async fn write(
         &self,
-        socket: SocketId,
+        from: Option<SocketId>,
         guest: &Arc<str>,
         update: &[u8],
     ) -> Result<Edit<Admission>, WriteError> {
@@ -109,7 +128,7 @@ impl Room {
         let theirs = |client| owners.get(&client) == Some(guest);
         let mut edit = self.document.admit(guest, update, theirs)?;
         if let Some(news) = edit.output.news.take() {
-            inside.fresh.push(Update { from: Some(socket), update: news.into() });
+            inside.fresh.push(Update { from, update: news.into() });
             self.written.notify_one();
         }
         Ok(edit)

@@ -11,10 +11,10 @@ use super::caller::Caller;
 use super::closing::Closing;
 use super::outbox::{Answer, Outbox};
 use super::presence::{self, SocketId};
-use super::room::{self, Room, WriteError};
+use super::room::{self, Room};
 use super::rooms::Inside;
 use super::wire::{self, Message};
-use crate::{Admission, AdmitError, Edit, EditError, Role};
+use crate::{Admission, Edit, EditError, Role};
 
 /// How long a write waits until the device takes more.
 const BUSY: Duration = Duration::from_millis(20);
@@ -69,16 +69,14 @@ impl Visit {
                 }
             }
             Message::Step2(update) if role.writes() => {
-                let edit = self.write(update).await?;
-                self.lacking = edit.output.lacks;
-                return Ok(Heard::Wrote(edit));
+                return self.write(update).await;
             }
             Message::Update(update) if role.writes() => {
-                let edit = self.write(update).await?;
-                if edit.output.lacks {
+                let heard = self.write(update).await?;
+                if self.lacking {
                     self.ask();
                 }
-                return Ok(Heard::Wrote(edit));
+                return Ok(heard);
             }
             Message::Step2(update) | Message::Update(update) => {
                 let held = self.room().document.holds(update).map_err(|_| Closing::Nonsense)?;
@@ -155,21 +153,26 @@ impl Visit {
         Ok(difference.into())
     }
 
-    async fn write(&mut self, update: &[u8]) -> Result<Edit<Admission>, Closing> {
+    async fn write(&mut self, update: &[u8]) -> Result<Heard, Closing> {
         loop {
-            let written = self.room().write(self.socket, &self.caller.guest, update).await;
+            let written = self.room().write(Some(self.socket), &self.caller.guest, update).await;
             match written {
                 Ok(edit) => {
+                    self.lacking = edit.output.lacks;
                     if edit.output.struck {
                         // What the client shows is not what is there: the difference says what was struck out.
                         self.outbox.resync();
                     }
-                    return Ok(edit);
+                    return Ok(Heard::Wrote(edit));
                 }
-                Err(WriteError::Admit { source: AdmitError::Edit { source: EditError::Busy } }) => {
+                Err(error) if error.edit() == Some(EditError::Busy) => {
                     tokio::time::sleep(BUSY).await;
                 }
-                Err(error) => return Err(refusal(&error)),
+                Err(error) if error.edit() == Some(EditError::DiskFull) => {
+                    self.lacking = true;
+                    return Ok(Heard::PassedOver { held: false });
+                }
+                Err(error) => return Err(error.closing()),
             }
         }
     }
@@ -178,14 +181,5 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         self.inside.room.leave(self.socket);
-    }
-}
-
-/// What to tell a client whose edit could not be taken in.
-fn refusal(error: &WriteError) -> Closing {
-    match error {
-        WriteError::Unsound { .. } => Closing::Nonsense,
-        WriteError::Guests { .. } => Closing::TryAgain,
-        WriteError::Admit { source } => Closing::of(source),
     }
 }

@@ -56,6 +56,9 @@ pub enum SubmitError<R> {
         #[from]
         source: ValueError,
     },
+    /// There is no room on the disk.
+    #[error("the disk is full: free some of it, and give the command again")]
+    DiskFull,
     /// The store failed: nothing more is kept.
     #[error(
         "the store failed, so nothing more can be kept: free some disk space, then close the device and open it again"
@@ -128,6 +131,7 @@ impl Space {
         let name = name.to_owned();
         let given = self.asked(|reply| Asking::Submit { name, version, fields, reply }).await?;
         given.map_err(|refused| match refused {
+            Refused::DiskFull => SubmitError::DiskFull,
             Refused::StoreFailed => SubmitError::StoreFailed,
             Refused::Core(error) => SubmitError::of(error),
         })

@@ -47,6 +47,11 @@ pub trait Engine: Send + Sync + 'static {
     /// What is stored under keys from `range.start` up to but without `range.end`.
     fn scan(&self, range: Range<&[u8]>) -> Pairs<'_>;
 
+    /// How many bytes are free where the database is; `None` where that is not known.
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// What tells this database from a copy of it; `None` where nothing does.
     ///
     /// # Errors

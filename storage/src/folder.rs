@@ -118,7 +118,7 @@ pub(crate) fn save_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Options for files that nobody but their owner may read.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
@@ -155,6 +155,6 @@ fn user(process: Option<u32>) -> String {
     process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
 }
 
-fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
     move |source| FolderError::Io { action, path: path.to_owned(), source }
 }

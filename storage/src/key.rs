@@ -107,7 +107,7 @@ impl RowKey {
     }
 
     /// Where in a space it belongs, as far as the key tells. A log's rows do not name the space.
-    pub(crate) fn place(&self) -> Place {
+    pub fn place(&self) -> Place {
         let (one, two) = (self.id(0), self.id(1));
         let document = || Place { document: Some(DocumentId(one)), ..Place::default() };
         let chain = || Place { chain: Some(ChainId(two)), ..document() };

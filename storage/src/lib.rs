@@ -34,6 +34,7 @@
 //! rest, how many parts follow it (4 bytes), and its bytes. Structures are encoded by
 //! [`driftline_core::codec`].
 
+mod backup;
 mod engine;
 mod folder;
 mod key;
@@ -43,6 +44,7 @@ mod row;
 mod store;
 mod writer;
 
+pub use backup::{BackedUp, BackupError, BadArchive, restore};
 pub use engine::{Batch, Engine, EngineError, Pair, Pairs, Place, SledEngine};
 pub use folder::{BadPassphrase, Folder, FolderError, KeyFile, Passphrase};
 pub use key::RowKey;

@@ -46,6 +46,7 @@ impl Record {
         let point = 80;
         let held = match self {
             Self::Core(Change::Segment { segment, .. }) => segment.body.len(),
+            Self::Core(Change::PutBack { segment, .. }) => segment.body.len(),
             Self::Core(_) => 0,
             Self::Snapshot { snapshot, .. } => {
                 snapshot.state.len() + snapshot.frontier.len() * point

@@ -3,15 +3,18 @@
 mod audit;
 mod load;
 mod read;
+mod repair;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use driftline_core::codec;
+use driftline_core::id::{DocumentId, SpaceId};
+use driftline_core::log::Segment;
 use driftline_core::space::Change;
 use thiserror::Error;
 
 use crate::engine::{Batch, Engine, EngineError};
-use crate::key::RowKey;
+use crate::key::{Kind, RowKey};
 use crate::life::{Ends, Life, LifeRow};
 use crate::record::Record;
 use crate::row::{self, Damage};
@@ -70,7 +73,7 @@ pub enum StoreError {
 }
 
 #[derive(Debug)]
-enum Standing {
+pub(crate) enum Standing {
     Open,
     Broken(Arc<StoreError>),
     Closed,
@@ -80,7 +83,7 @@ enum Standing {
 /// One device's records in a database: spaces, documents, chains, segments, and what goes with them.
 #[derive(Debug)]
 pub struct Store<E: Engine> {
-    engine: E,
+    pub(crate) engine: E,
     life: LifeRow,
     proven: bool,
     /// Held for writing while a batch is applied, and for reading by those who read a value of several
@@ -130,6 +133,11 @@ impl<E: Engine> Store<E> {
     /// incarnation is new, and [`load`](Self::load) retires this device's chains from before, now and ever.
     pub fn ends_proven(&self) -> bool {
         self.proven
+    }
+
+    /// How many bytes are free on the disk; `None` where that is not known.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.engine.free_bytes()
     }
 
     /// Takes in records, all or none: they are visible to reads when this returns.
@@ -237,9 +245,12 @@ impl<E: Engine> Store<E> {
             }
             Change::Segment { document, segment } => {
                 let row = RowKey::segment(document, &segment.chain, segment.first());
-                let value = codec::encode(&(&segment.link, &segment.body, &segment.signature));
-                row::put(batch, &row, &value);
+                row::put(batch, &row, &segment_value(segment));
             }
+            Change::PutBack { document, segment } => {
+                return self.put_back(batch, document, segment);
+            }
+            Change::Forget { space, document } => return self.forget(batch, space, document),
             Change::Chain { document, chain, record } => {
                 row::put(batch, &RowKey::end(document, chain), &codec::encode(record));
             }
@@ -253,7 +264,24 @@ impl<E: Engine> Store<E> {
         Ok(())
     }
 
-    fn standing(&self) -> RwLockReadGuard<'_, Standing> {
+    /// Removes all rows of a document.
+    fn forget(
+        &self,
+        batch: &mut Batch,
+        space: &SpaceId,
+        document: &DocumentId,
+    ) -> Result<(), StoreError> {
+        let kinds = [Kind::Head, Kind::End, Kind::Segment, Kind::Snapshot];
+        let ranges = kinds.map(|kind| RowKey::all_of(kind, &document.0));
+        for range in ranges.into_iter().chain([RowKey::document(space, document).all_parts()]) {
+            for pair in self.engine.scan(&range.start..&range.end) {
+                batch.remove(pair?.0);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn standing(&self) -> RwLockReadGuard<'_, Standing> {
         self.standing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -283,7 +311,11 @@ impl Standing {
     }
 }
 
-fn check_format<E: Engine>(engine: &E) -> Result<(), StoreError> {
+fn segment_value(segment: &Segment) -> Vec<u8> {
+    codec::encode(&(&segment.link, &segment.body, &segment.signature))
+}
+
+pub(crate) fn check_format<E: Engine>(engine: &E) -> Result<(), StoreError> {
     let key = RowKey::format();
     let Some(value) = row::get(engine, &key)? else { return Ok(()) };
     match value.try_into().map(u32::from_be_bytes) {

@@ -6,9 +6,11 @@ mod seat_booking;
 
 use driftline::{Device, DeviceOptions, Invitation, Role, Space};
 use seat_booking::{OpenHall, registry};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::backups::loses_all_and_restores;
 use crate::person::{Person, eventually, last_word, town};
 
 const BOOK: &str = r#"{"seat": 14, "name": "bob"}"#;
@@ -103,6 +105,44 @@ fn a_command_that_is_not_decided_is_taken_back() {
     eventually("the anchor has heard", || bob.says(["verdicts", "cinema"]).contains("cancelled"));
     let seat = bob.says_json(["record", "get", "cinema", "seats", "14"]);
     assert_eq!(seat["fields"]["holder"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_restored_device_hears_what_became_of_its_commands_and_asks_for_nothing_twice() {
+    let town = town();
+    let cinema = Cinema::opens(&town);
+    let mut bob = Person::new(&town, "bob");
+    bob.says(["join", &cinema.invites()]);
+    let backup = town.path().join("backup");
+    let waiting = |bob: &Person| bob.says(["outbox", "cinema"]).lines().count();
+
+    // Two commands wait when the backup is made. Afterwards one is taken back, and the other decided.
+    let other = BOOK.replace("14", "3");
+    let taken_back = last_word(&bob.says(["submit", "cinema", "book_seat", &other]));
+    bob.says(["submit", "cinema", "book_seat", BOOK]);
+    bob.says(["backup", backup.to_str().unwrap()]);
+    bob.says(["cancel", &taken_back]);
+    bob.runs();
+    eventually("both are answered", || waiting(&bob) == 0);
+    eventually("he hears so", || bob.says(["verdicts", "cinema"]).lines().count() == 2);
+    let answers = bob.says(["verdicts", "cinema"]);
+    assert!(answers.contains("accepted") && answers.contains("cancelled"), "{answers}");
+
+    loses_all_and_restores(&mut bob, &backup);
+    assert_eq!(waiting(&bob), 2, "as it was when the backup was made");
+    bob.runs();
+    eventually("Bob hears what became of both", || waiting(&bob) == 0);
+    assert_eq!(bob.says(["verdicts", "cinema"]), answers, "once, and the same");
+    let seat =
+        |number| bob.says_json(["record", "get", "cinema", "seats", number])["fields"].clone();
+    assert_eq!((&seat("14")["holder"], &seat("3")["holder"]), (&"bob".into(), &Value::Null));
+    let story = bob.says(["why", "cinema/seats/14.holder"]);
+    assert_eq!(story.matches("\"bob\" instead of nothing").count(), 1, "{story}");
+
+    // What he asks for now is a command of its own.
+    let third = BOOK.replace("14", "9");
+    bob.says(["submit", "cinema", "book_seat", &third, "--wait", "40s"]);
+    assert_eq!(seat("9")["holder"], "bob");
 }
 
 #[test]

@@ -201,3 +201,32 @@ fn what_was_written_before_its_author_heard_of_the_deletion_comes_back_with_the_
         eventually("it is back", || person.reads("kitchen/list") == "honey and milk");
     }
 }
+
+#[test]
+fn a_deleted_document_leaves_the_disk_and_comes_back_from_who_still_has_it() {
+    let town = town();
+    let (mut alice, bob) = alice_and_bob(&town);
+    alice.types("kitchen/list", "milk");
+    eventually("Bob has it", || bob.reads("kitchen/list") == "milk");
+    bob.types("kitchen/list", "honey and ");
+    eventually("Alice has it", || alice.reads("kitchen/list") == "honey and milk");
+    let documents = |person: &Person| person.says(["verify"]);
+    assert!(documents(&alice).contains("1 document, "), "{}", documents(&alice));
+    alice.leaves();
+    alice.runs_with(&["--keep-deleted", "1s", "--dial", &bob.addresses[0]]);
+    alice.says(["doc", "delete", "kitchen/list"]);
+    eventually("it leaves Alice's disk", || documents(&alice).contains("0 documents, "));
+    assert!(documents(&alice).ends_with("all sound.\n"));
+    eventually("Bob's is gone", || bob.reads("kitchen/list").is_empty());
+    assert!(documents(&bob).contains("1 document, "), "on his disk it stays for longer");
+
+    alice.says(["doc", "restore", "kitchen/list"]);
+    for person in [&alice, &bob] {
+        eventually("it is back", || person.reads("kitchen/list") == "honey and milk");
+    }
+    alice.types("kitchen/list", "bread, ");
+    eventually("she goes on", || bob.reads("kitchen/list") == "bread, honey and milk");
+    for person in [&alice, &bob] {
+        assert!(documents(person).ends_with("all sound.\n"));
+    }
+}

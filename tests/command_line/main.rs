@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
+mod backups;
 mod canary;
 mod deciding;
+mod disks;
 mod documents;
 mod keeping;
 mod killing;
 mod meeting;
 mod members;
 mod person;
+mod presence;
 mod protecting;
 mod roles;
 mod speaking;

@@ -11,4 +11,5 @@ mod kitchen;
 mod limits;
 mod mallory;
 mod members;
+mod presence;
 mod wire;

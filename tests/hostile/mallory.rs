@@ -28,7 +28,7 @@ pub(crate) type Heard = (u32, Vec<u8>);
 
 pub(crate) struct Mallory {
     pub(crate) key: DeviceKey,
-    space: SpaceId,
+    pub(crate) space: SpaceId,
     writing: WriteHalf<Stream>,
     reading: Option<ReadHalf<Stream>>,
     heard: mpsc::UnboundedReceiver<Heard>,

@@ -23,6 +23,7 @@ pub(crate) mod kind {
     pub(crate) const WELCOME: u32 = 9;
     pub(crate) const REFUSED: u32 = 10;
     pub(crate) const OBJECTS: u32 = 11;
+    pub(crate) const PRESENCE: u32 = 12;
 }
 
 /// Reasons that come with a refused ticket.

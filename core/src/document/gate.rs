@@ -302,22 +302,27 @@ impl Fate {
     }
 }
 
-/// Whether a container may hold a block. No honest client writes anything else.
+/// Whether a container may hold a block. No honest client writes anything else, except for documents within documents,
+/// which this engine does not have.
 fn takes(holder: Holder, keyed: bool, block: &Block<'_>) -> bool {
     use Kind::{Deleted, Embed, Format, Subdocument, Text, Type, Values};
+    if block.kind == Subdocument {
+        // yrs reads memory that it has freed where one is deleted together with what it lies in.
+        return false;
+    }
     if keyed {
         // A key has one value. Several that are gone may have been joined.
-        let value = matches!(block.kind, Values | Subdocument | Type(_) | Embed);
+        let value = matches!(block.kind, Values | Type(_) | Embed);
         return value && block.len == 1 || block.kind == Deleted;
     }
     let Holder::Nested(nested) = holder else { return true };
     match nested {
         Nested::Map => block.kind == Deleted,
         Nested::Text => {
-            matches!(block.kind, Text | Format | Embed | Subdocument | Type(_) | Deleted)
+            matches!(block.kind, Text | Format | Embed | Type(_) | Deleted)
         }
         Nested::Array | Nested::Tree => {
-            matches!(block.kind, Values | Subdocument | Type(_) | Deleted)
+            matches!(block.kind, Values | Type(_) | Deleted)
         }
     }
 }

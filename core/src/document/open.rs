@@ -181,6 +181,12 @@ impl OpenDocument {
         Ok(self.doc.transact_mut_with(FROM_LOG).apply_update(update)?)
     }
 
+    /// Whether everything that was brought in is in, and nothing waits for what it leans on.
+    pub fn is_whole(&self) -> bool {
+        let gate = self.gate.lock();
+        !gate.keeps_waiting() && !gate.has_forgotten()
+    }
+
     /// Whether all that is in the log has to be brought in again: more waited than is kept in memory (8 MiB), and what it
     /// waited for has come. Asked once, it is not so any more.
     pub fn wants_log(&self) -> bool {

@@ -16,14 +16,14 @@ pub(super) struct Allowance {
 
 /// Tokens, which come back at a rate.
 #[derive(Debug)]
-struct Bucket {
+pub(super) struct Bucket {
     left: u64,
     since: SteadyTime,
 }
 
 impl Allowance {
     pub(super) fn new(limits: &Limits, now: SteadyTime) -> Self {
-        let full = |rate: Rate| Bucket { left: rate.burst, since: now };
+        let full = |rate| Bucket::full(rate, now);
         Self { entries: full(limits.entry_rate), bytes: full(limits.byte_rate) }
     }
 
@@ -47,7 +47,13 @@ impl Allowance {
 }
 
 impl Bucket {
-    fn take(&mut self, cost: u64, rate: Rate, now: SteadyTime) -> bool {
+    /// A bucket that nothing was taken from.
+    pub(super) fn full(rate: Rate, now: SteadyTime) -> Self {
+        Self { left: rate.burst, since: now }
+    }
+
+    /// Takes so much, if it is there.
+    pub(super) fn take(&mut self, cost: u64, rate: Rate, now: SteadyTime) -> bool {
         let back = now.since(self.since).as_nanos() * u128::from(rate.per_second) / 1_000_000_000;
         // Where nothing came back yet, the time goes on counting.
         if back > 0 {

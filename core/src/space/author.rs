@@ -84,9 +84,26 @@ impl Authors {
         waiting.then(|| last.map(|at| at + COALESCE).unwrap_or_default())
     }
 
+    /// Nothing more is written in a document.
+    pub(super) fn forget(&mut self, document: DocumentId) {
+        self.chains.retain(|_, author| author.document != document);
+        self.unsealed.retain(|chain| self.chains.contains_key(chain));
+    }
+
     /// Whether something was written on that chain in this run.
     pub(super) fn is_written(&self, chain: &ChainId) -> bool {
         self.chains.get(chain).is_some_and(|author| author.updates > 0)
+    }
+
+    /// How many updates of a document nobody saved who has saved the feed up to `acked` at the most. Who remembers no
+    /// more where an update got to counts it as waiting.
+    pub(super) fn waiting(&self, document: &DocumentId, acked: Option<u64>) -> u64 {
+        let of_this = self.chains.values().filter(|author| author.document == *document);
+        let waiting = of_this.map(|author| {
+            let saved = author.sealed.iter().rev().find(|sealed| Some(sealed.feed) <= acked);
+            author.updates - saved.map_or(0, |sealed| sealed.updates)
+        });
+        waiting.sum()
     }
 
     /// Whether edits of that document are not sealed yet.

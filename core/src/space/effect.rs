@@ -94,6 +94,8 @@ pub enum Notice {
     Records,
     /// A peer that is a member came or went, or a session with one changed its state.
     Peers,
+    /// What is [shown](super::Space::presence) in a topic is other than before.
+    Presence(Arc<str>),
     /// A peer has more of one of this device's own chains than the device itself. It is written no more.
     Retired {
         /// The document.
@@ -151,6 +153,9 @@ pub enum PeerFault {
     /// It put something into the ledger that does not belong there, or commands into another document.
     #[error("it put something into the ledger, or into a document, that does not belong there")]
     Ledger,
+    /// It sent presence without a topic, or too large, or that its owner did not sign.
+    #[error("it sent presence that is too large, has no topic, or is not signed by its owner")]
+    Presence,
     /// It said more than it may, unasked.
     #[error("it sent more than this device listens to")]
     TooFast {
@@ -193,6 +198,21 @@ pub enum Change {
         document: DocumentId,
         /// The segment, whose first entry follows the last that is kept of its chain.
         segment: Segment,
+    },
+    /// Store a segment again, in the place of what is stored of its entries, and was lost. It must lead to what is stored
+    /// behind it; if it does not, nothing is done.
+    PutBack {
+        /// The document.
+        document: DocumentId,
+        /// The segment, which ends no later than what is stored of its chain.
+        segment: Box<Segment>,
+    },
+    /// Remove all that is kept of a document.
+    Forget {
+        /// The space.
+        space: SpaceId,
+        /// The document.
+        document: DocumentId,
     },
     /// Keep where a chain ends now.
     Chain {

@@ -88,6 +88,15 @@ pub enum Event {
         /// The document.
         document: DocumentId,
     },
+    /// What is stored of a chain can't be read from an entry on.
+    Lost {
+        /// The document.
+        document: DocumentId,
+        /// The chain.
+        chain: ChainId,
+        /// The number of the first entry that can't be read.
+        first: u64,
+    },
     /// Time has passed: [`Space::deadline`](super::Space::deadline) is reached.
     Tick,
 }

@@ -79,6 +79,9 @@ impl Space {
         message: Segments,
         context: &mut Context<'_>,
     ) -> Result<(), PeerFault> {
+        if self.full {
+            return Ok(());
+        }
         let Segments { document, label, segments, stretch } = message;
         if let Some(label) = label {
             self.learn_label(document, &label)?;
@@ -89,6 +92,7 @@ impl Space {
         let mut complete = true;
         for segment in segments {
             let chain = segment.chain;
+            self.look_for_lost(document, &segment);
             self.settle_others(peer, chain, context);
             let fate = self.stage_or_decline(peer, document, &segment, context)?;
             complete &= fate != Fate::Gap;

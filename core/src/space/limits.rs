@@ -32,6 +32,14 @@ pub struct Limits {
     pub entry_rate: Rate,
     /// Bytes that a peer may send without being asked for them.
     pub byte_rate: Rate,
+    /// Spots in which one author shows presence.
+    pub author_presences: u64,
+    /// Bytes of one author's presence, which is held in memory.
+    pub author_presence_bytes: u64,
+    /// Bytes of everybody's presence in the space.
+    pub presence_bytes: u64,
+    /// How much presence of one author is listened to. What goes beyond is passed over, and comes again when it is renewed.
+    pub presence_rate: Rate,
 }
 
 /// So much a second, in the long run.
@@ -58,6 +66,10 @@ impl Default for Limits {
             author_act_bytes: 16 << 20,
             entry_rate: Rate { per_second: 100_000, burst: 2_000_000 },
             byte_rate: Rate { per_second: 32 << 20, burst: 512 << 20 },
+            author_presences: 1_024,
+            author_presence_bytes: 1 << 20,
+            presence_bytes: 64 << 20,
+            presence_rate: Rate { per_second: 1_000, burst: 2_000 },
         }
     }
 }

@@ -6,6 +6,7 @@ use super::allowance::STRANGER_COST;
 use super::effect::{Change, Effect, Notice, PeerFault, Position};
 use super::limits::Objection;
 use super::message::{Message, Refusal, Segments, VERSION};
+use super::presence::STATEMENT_COST;
 use super::session::{PATIENCE, Session};
 use super::{Context, Space};
 use crate::id::DeviceId;
@@ -58,6 +59,7 @@ impl Space {
                 let entries = segments.iter().map(|segment| segment.entries().count());
                 entries.sum::<usize>().max(1) as u64
             }
+            Message::Presence(told) => told.len() as u64 * STATEMENT_COST,
             _ => 1,
         };
         let Some(allowance) = self.connected.get_mut(&peer) else { return Ok(()) };
@@ -102,6 +104,7 @@ impl Space {
             Message::Want(documents) => self.wanted(peer, documents),
             Message::Segments(segments) => return self.segments(peer, segments, context),
             Message::Position(stretch) => self.claim(peer, stretch),
+            Message::Presence(told) => return self.hear_presence(peer, told, context),
             Message::Saved(upto) if self.sessions.get(&peer).is_some_and(Session::is_heard) => {
                 self.on_saved(peer, upto, context);
             }
@@ -228,6 +231,7 @@ impl Space {
     /// is the one.
     fn part_with(&mut self, device: DeviceId, context: &mut Context<'_>) {
         self.acked.remove(&device);
+        self.part_with_presence(&device);
         if self.sessions.remove(&device).is_some() {
             self.introduced.remove(&device);
             self.introduce(device, context);

@@ -12,6 +12,7 @@ use crate::codec;
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId, Hash, SpaceId};
 use crate::log::{Frontier, Segment};
+use crate::presence::Statement;
 use crate::roster::{Genesis, JoinRequest};
 
 /// The protocol version that this code speaks.
@@ -66,6 +67,8 @@ pub(super) enum Message {
     Refused(Refusal),
     /// "I take no more of this chain", or, where none is named, "I hang up"; and why.
     Objects(Option<(DocumentId, ChainId)>, Objection),
+    /// What is shown by members who are here, or were a moment ago.
+    Presence(Vec<Told>),
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]
@@ -95,6 +98,14 @@ pub(super) struct Segments {
     pub(super) segments: Vec<Segment>,
     /// What of the sender's feed this frame holds all of.
     pub(super) stretch: Option<Stretch>,
+}
+
+/// A statement as it is passed on.
+#[derive(Debug, Encode, Decode)]
+pub(super) struct Told {
+    pub(super) statement: Statement,
+    /// How long ago it was said, in milliseconds, as far as the sender knows: nobody's clock is believed.
+    pub(super) age: u32,
 }
 
 /// A stretch of a feed: behind `from`, up to and with `upto`.

@@ -44,6 +44,10 @@ impl Space {
         if session.queued > LOW_WATER || session.outbound.reading {
             return;
         }
+        if session.presence.is_due(context.now.steady) {
+            // It waits for what is under way, and is no news any more if all the rest goes first.
+            return;
+        }
         if let Some((document, beyond)) = session.outbound.queue.front().cloned() {
             session.outbound.reading = true;
             let upto = self.index.get(&document).map(DocumentLog::written_frontier);
@@ -129,6 +133,9 @@ impl Space {
         changed: Changed,
         context: &mut Context<'_>,
     ) -> Result<(), PeerFault> {
+        if self.full {
+            return Ok(());
+        }
         let Changed { stretch, documents } = changed;
         // What an earlier offer lacked may have come in just before.
         self.settle_intake(context);

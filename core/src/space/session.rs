@@ -8,6 +8,7 @@ use super::effect::{Effect, Notice};
 use super::following::Inbound;
 use super::journal::Accepted;
 use super::message::{Message, Open, Stretch, VERSION};
+use super::presence::Outgoing;
 use super::{Context, Space};
 use crate::clock::SteadyTime;
 use crate::id::{DeviceId, DocumentId};
@@ -37,6 +38,7 @@ pub(super) struct Session {
     next_housekeeping: SteadyTime,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
+    pub(super) presence: Outgoing,
 }
 
 /// Serving this device's feed.
@@ -93,6 +95,7 @@ impl Session {
                 queue: VecDeque::new(),
                 reading: false,
             },
+            presence: Outgoing::default(),
         }
     }
 
@@ -125,7 +128,8 @@ impl Session {
     }
 
     pub(super) fn deadline(&self) -> SteadyTime {
-        self.next_housekeeping
+        let presence = self.presence.deadline(self.queued);
+        presence.map_or(self.next_housekeeping, |at| at.min(self.next_housekeeping))
     }
 }
 
@@ -160,6 +164,7 @@ impl Space {
             let began = self.journal.feed().accepted;
             self.sessions.insert(peer, Session::new(context.now.steady, began));
             self.send_open(peer, false, context);
+            self.tell_presence(peer, context.now.steady);
             context.effects.push(Effect::Notify(Notice::Peers));
         }
     }
@@ -195,6 +200,7 @@ impl Space {
         if !heard {
             self.send_open(peer, true, context);
         }
+        self.ask_for_lost(peer, context);
         context.effects.push(Effect::Notify(Notice::Peers));
     }
 

@@ -66,6 +66,10 @@ pub struct DocumentStatus {
     pub saved: bool,
     /// How many peers say that they saved all of it.
     pub peers: usize,
+    /// Whether an anchor says so.
+    pub anchored: bool,
+    /// How many edits that this device made since it was opened no other member is known to have saved.
+    pub waiting: u64,
     /// How many entries connected peers have offered that are not here yet.
     pub behind: u64,
 }
@@ -104,6 +108,10 @@ impl Space {
         open.peek().is_some() && open.all(|session| session.inbound.is_caught_up())
     }
 
+    fn is_anchor(&self, device: &DeviceId) -> bool {
+        self.roster.member(device).is_some_and(|member| member.role == Role::Anchor)
+    }
+
     fn peer_state(&self, device: &DeviceId) -> PeerState {
         let mode = self.sessions.get(device).map(|session| &session.outbound.mode);
         match mode {
@@ -120,18 +128,21 @@ impl Space {
             let offer = session.inbound.offer.as_ref()?;
             Some(held.behind(offer.missing.get(&document)?))
         };
-        let has_all = |peer: &DeviceId, acked: u64| {
-            let declined = self.declined.get(peer);
+        let takes_it = |(peer, _): &(&DeviceId, &u64)| {
             let of_this = |declined: &Declined| declined.chains.values().any(|of| *of == document);
-            acked >= log.changed && !declined.is_some_and(of_this)
+            !self.declined.get(*peer).is_some_and(of_this)
         };
+        let acked = || self.acked.iter().filter(takes_it);
+        let having = || acked().filter(|(_, acked)| **acked >= log.changed).map(|(peer, _)| peer);
         DocumentStatus {
             document,
             name: log.label.name().to_owned(),
             entries: log.chains.values().map(|chain| chain.tip.number).sum(),
             chains: log.chains.len(),
             saved: log.saved_feed == log.changed && !self.authors.is_writing(&document),
-            peers: self.acked.iter().filter(|(peer, acked)| has_all(peer, **acked)).count(),
+            peers: having().count(),
+            anchored: having().any(|peer| self.is_anchor(peer)),
+            waiting: self.authors.waiting(&document, acked().map(|(_, acked)| *acked).max()),
             behind: self.sessions.values().filter_map(missing).max().unwrap_or_default(),
         }
     }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use driftline::{Connection, Device, DeviceId, DocumentStatus, PeerState, PeerStatus, SpaceStatus};
+use driftline::{
+    Connection, Damaged, Device, DeviceId, DiskState, DiskStatus, DocumentStatus, PeerState,
+    PeerStatus, SpaceStatus,
+};
 
 use super::find;
 use crate::cli::error::Error;
 use crate::cli::output::Speaker;
-use crate::cli::report::{self, Report, State};
+use crate::cli::report::{self, Report, State, Trouble};
 
 type Connections = BTreeMap<DeviceId, Connection>;
 
@@ -26,7 +29,14 @@ pub(super) async fn status(
     for space in spaces {
         reports.push(space_report(space.status().await?, &connections));
     }
-    let status = report::Status { device: device.id(), spaces: reports };
+    let DiskStatus { state, damaged } = device.disk().await?;
+    let disk = match state {
+        DiskState::Sound => None,
+        DiskState::Full => Some(Trouble::Full),
+        DiskState::Failed { why } => Some(Trouble::Failed(why)),
+    };
+    let damaged = damaged.into_iter().map(damage_report).collect();
+    let status = report::Status { device: device.id(), disk, damaged, spaces: reports };
     speaker.report(Report::Status(status)).await;
     Ok(())
 }
@@ -37,6 +47,11 @@ fn space_report(status: SpaceStatus, connections: &Connections) -> report::Space
     let peers = peers.into_iter().map(|peer| peer_report(&peer, connections)).collect();
     let documents = documents.into_iter().map(document_report).collect();
     report::Space { space, name, role, removed, peers, documents }
+}
+
+fn damage_report(damaged: Damaged) -> report::Damaged {
+    let Damaged { document, name, chain, entry } = damaged;
+    report::Damaged { document, name, chain, entry }
 }
 
 fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {
@@ -57,6 +72,7 @@ fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {
 }
 
 pub(super) fn document_report(status: DocumentStatus) -> report::Document {
-    let DocumentStatus { document, name, entries, chains, saved, peers, behind } = status;
-    report::Document { document, name, entries, chains, saved, peers, behind }
+    let DocumentStatus { document, name, entries, chains, saved, peers, anchored, waiting, behind } =
+        status;
+    report::Document { document, name, entries, chains, saved, peers, anchored, waiting, behind }
 }

@@ -93,10 +93,10 @@ pub(super) fn role(word: &str) -> Result<Role, ParseRoleError> {
 
 #[derive(Debug, Error)]
 #[error("expected a number and a unit: 90s, 30m, 12h, 7d or 2w")]
-pub(super) struct BadSpan;
+pub(in crate::cli) struct BadSpan;
 
 /// A span of time, such as `7d`.
-pub(super) fn span(text: &str) -> Result<Duration, BadSpan> {
+pub(in crate::cli) fn span(text: &str) -> Result<Duration, BadSpan> {
     let (number, unit) = text.split_at_checked(text.len().wrapping_sub(1)).ok_or(BadSpan)?;
     let unit = match unit {
         "s" => 1,
@@ -110,8 +110,8 @@ pub(super) fn span(text: &str) -> Result<Duration, BadSpan> {
     Ok(Duration::from_secs(u64::from(number) * unit))
 }
 
-/// A command's fields.
-pub(super) fn fields(text: &str) -> Result<serde_json::Value, serde_json::Error> {
+/// A command's fields, or what is to be shown.
+pub(super) fn json(text: &str) -> Result<serde_json::Value, serde_json::Error> {
     serde_json::from_str(text)
 }
 

@@ -4,10 +4,14 @@ use owo_colors::{OwoColorize, Stream, Style};
 
 use super::change::time;
 use super::count;
-use crate::cli::report::{Document, Peer, Space, State, Status};
+use crate::cli::report::{Damaged, Document, Peer, Space, State, Status, Trouble};
 
 pub(super) fn words(status: &Status) -> String {
     let mut words = format!("device {}\n", status.device);
+    let trouble = status.disk.iter().map(trouble);
+    for words_of_it in trouble.chain(status.damaged.iter().map(damaged)) {
+        words += &format!("{}\n", paint(&words_of_it, Style::new().red()));
+    }
     if status.spaces.is_empty() {
         words += "in no space yet\n";
     }
@@ -15,6 +19,21 @@ pub(super) fn words(status: &Status) -> String {
         words += &self::space(space);
     }
     words
+}
+
+fn trouble(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Full => {
+            "the disk is full: nothing more is taken in until there is room on it".to_owned()
+        }
+        Trouble::Failed(why) => format!("the disk failed, and nothing more is kept: {why}"),
+    }
+}
+
+fn damaged(damaged: &Damaged) -> String {
+    let (chain, name) = (damaged.chain.short(), &damaged.name);
+    let place = format!("entry {} of chain {chain} in {name}", damaged.entry);
+    format!("what is stored is damaged from {place} on: members are asked for it")
 }
 
 fn space(space: &Space) -> String {

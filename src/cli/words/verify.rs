@@ -57,7 +57,7 @@ fn place(finding: &Finding) -> String {
 }
 
 /// A number of bytes, as coarse as one thinks of it.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let mut size = bytes as f64;
     let mut unit = "bytes";

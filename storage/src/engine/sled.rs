@@ -97,6 +97,12 @@ impl Engine for SledEngine {
         Box::new(pairs)
     }
 
+    #[cfg(unix)]
+    fn free_bytes(&self) -> Option<u64> {
+        let disk = rustix::fs::fstatvfs(&self.file).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     /// That of the `db` file: sled makes it once, and writes into it ever after.
     fn place(&self) -> Result<Option<Place>, EngineError> {
         let metadata = self.file.metadata();

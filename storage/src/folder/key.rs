@@ -87,8 +87,8 @@ impl Folder {
 
     fn held_key(&self, passphrase: Option<&Passphrase>) -> Result<Option<DeviceKey>, FolderError> {
         self.forget_unfinished()?;
-        let stored = look(&self.path)?;
-        stored.map(|stored| stored.open(passphrase, &key_path(&self.path))).transpose()
+        let path = key_path(&self.path);
+        look(&path)?.map(|stored| stored.open(passphrase, &path)).transpose()
     }
 
     /// Under another name first: a key file is there whole, the old one or the new, whenever power fails.
@@ -133,7 +133,12 @@ impl KeyFile {
     /// # Errors
     /// If the file can be read by others, holds no key, or can't be read.
     pub fn look(folder: &Path) -> Result<Option<Self>, FolderError> {
-        Ok(look(folder)?.map(|stored| match stored {
+        Self::look_at(&key_path(folder))
+    }
+
+    /// The same of a key file wherever it is.
+    pub(crate) fn look_at(path: &Path) -> Result<Option<Self>, FolderError> {
+        Ok(look(path)?.map(|stored| match stored {
             Stored::Plain(key) => Self { device: key.id(), protected: false },
             Stored::Sealed(sealed) => Self { device: sealed.device, protected: true },
         }))
@@ -165,12 +170,11 @@ fn key_path(folder: &Path) -> PathBuf {
     folder.join("key")
 }
 
-fn look(folder: &Path) -> Result<Option<Stored>, FolderError> {
-    let path = key_path(folder);
-    match File::open(&path) {
-        Ok(file) => read(file, &path).map(Some),
+fn look(path: &Path) -> Result<Option<Stored>, FolderError> {
+    match File::open(path) {
+        Ok(file) => read(file, path).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io_error("open", &path)(error)),
+        Err(error) => Err(io_error("open", path)(error)),
     }
 }
 

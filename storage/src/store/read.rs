@@ -65,7 +65,7 @@ impl<E: Engine> Store<E> {
         self.read_log(document, beyond, |chain| upto.number(chain), budget)
     }
 
-    fn read_log(
+    pub(super) fn read_log(
         &self,
         document: &DocumentId,
         beyond: &Frontier,
@@ -93,7 +93,15 @@ impl<E: Engine> Store<E> {
     /// # Errors
     /// If the database can't be read or is damaged.
     pub fn document(&self, document: &DocumentId) -> Result<DocumentLog, StoreError> {
-        let snapshot = self.snapshot(document)?.unwrap_or_default();
+        let snapshot = match self.snapshot(document) {
+            // It is only there to save time: the log has it all.
+            Err(error @ StoreError::Damaged { .. }) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "a folded state is passed over, and made again");
+                Snapshot::default()
+            }
+            snapshot => snapshot?.unwrap_or_default(),
+        };
         let segments = self.segments(document, &snapshot.frontier, usize::MAX)?.segments;
         Ok(DocumentLog { snapshot, segments })
     }
@@ -166,7 +174,7 @@ impl<E: Engine> Store<E> {
     }
 
     /// The row of the segment that holds an entry, or of the last before it.
-    fn row_at_or_before(
+    pub(super) fn row_at_or_before(
         &self,
         document: &DocumentId,
         chain: ChainId,

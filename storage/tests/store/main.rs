@@ -4,6 +4,7 @@
 
 mod audit;
 mod author;
+mod backups;
 mod failing;
 mod folder;
 mod key;
@@ -11,6 +12,7 @@ mod life;
 mod logs;
 mod memory;
 mod records;
+mod repair;
 mod writer;
 
 use std::path::Path;

@@ -1,11 +1,12 @@
 //! What writers with hostile clients tried, and what honest people must not notice of it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use data_encoding::HEXLOWER;
 use quickcheck::{Gen, QuickCheck};
 use yrs::types::ToJson;
-use yrs::{Any, GetString, Map, Out, ReadTxn, Text, Transact};
+use yrs::{Any, Doc, GetString, Map, MapPrelim, Out, ReadTxn, Text, Transact};
 
 use super::super::check::tests::honest::{Step, written};
 use super::super::check::{self, Author};
@@ -203,6 +204,26 @@ fn a_long_text_takes_no_more_memory_than_a_short_one() {
     folded.pass(&[&writer.state_if(|| true).unwrap()]);
     assert_eq!(written.containers.runs(), 1);
     assert!(folded.containers.runs() <= 2, "it may begin with what is deleted");
+}
+
+/// Fuzzing found this after millions of cases: where a document within a document goes together with what it lies in,
+/// yrs frees it and reads it once more, and every so often that ended the process.
+#[test]
+fn a_document_within_a_document_does_not_get_in() {
+    let made = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+    let kept = made.clone();
+    let hostile = OpenDocument::new(1 << 40, move |update| kept.lock().unwrap().push(update));
+    let map = hostile.doc().get_or_insert_map("m");
+    let inner = map.insert(&mut hostile.doc().transact_mut(), "inner", MapPrelim::default());
+    inner.insert(&mut hostile.doc().transact_mut(), "document", Doc::new());
+    inner.insert(&mut hostile.doc().transact_mut(), "value", 1);
+    let written = made.lock().unwrap();
+
+    let document = opened(&written);
+    let map = document.doc().get_or_insert_map("m");
+    let inner = Any::from(HashMap::from([("value".to_owned(), Any::from(1))]));
+    let all = Any::from(HashMap::from([("inner".to_owned(), inner)]));
+    assert_eq!(map.to_json(&document.doc().transact()), all);
 }
 
 /// What waited was not bounded before: a writer could fill the memory with what leans on something that never comes.
