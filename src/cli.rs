@@ -7,7 +7,6 @@
 mod arguments;
 mod bench;
 mod bounds;
-mod content;
 mod control;
 mod demo;
 mod error;

@@ -24,6 +24,8 @@ pub(super) struct Visit {
     inside: Inside,
     outbox: Arc<Outbox>,
     socket: SocketId,
+    /// Whether the client wants to hear of each edit whether it is safe.
+    acknowledges: bool,
     /// What the client is known to have, as a state vector.
     version: Vec<u8>,
     /// Whether it has something that could not be taken in yet.
@@ -45,10 +47,17 @@ pub(super) enum Heard {
 
 impl Visit {
     /// Comes in. `news` is told when there is something to be [told](Self::tell).
-    pub(super) fn new(caller: Caller, inside: Inside, max_bytes: usize, news: Arc<Notify>) -> Self {
+    pub(super) fn new(
+        caller: Caller,
+        inside: Inside,
+        acknowledges: bool,
+        max_bytes: usize,
+        news: Arc<Notify>,
+    ) -> Self {
         let outbox = Arc::new(Outbox::new(max_bytes, news));
         let socket = inside.room.enter(outbox.clone());
-        Self { caller, inside, outbox, socket, version: vec![0], lacking: false }
+        let version = vec![0];
+        Self { caller, inside, outbox, socket, acknowledges, version, lacking: false }
     }
 
     /// What the guest may do here now.
@@ -64,7 +73,8 @@ impl Visit {
         match message {
             Message::Step1(version) => {
                 self.answer(version).await?;
-                if role.writes() {
+                // A reader has nothing to say, but may want to hear that.
+                if role.writes() || self.acknowledges {
                     self.ask();
                 }
             }
@@ -78,7 +88,7 @@ impl Visit {
                 }
                 return Ok(heard);
             }
-            Message::Step2(update) | Message::Update(update) => {
+            Message::Step2(update) | Message::Update(update) if self.acknowledges => {
                 let held = self.room().document.holds(update).map_err(|_| Closing::Nonsense)?;
                 return Ok(Heard::PassedOver { held });
             }
@@ -87,7 +97,7 @@ impl Visit {
                 noted.map_err(|_| Closing::Nonsense)?;
             }
             Message::AskPresence => self.outbox.presence(&self.room().presence()),
-            Message::Other => {}
+            Message::Step2(_) | Message::Update(_) | Message::Other => {}
         }
         Ok(Heard::Nothing)
     }
