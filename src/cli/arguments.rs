@@ -77,14 +77,14 @@ pub(super) enum DeviceCommand {
         backup: PathBuf,
     },
     /// Stays online until Ctrl-C, then says goodbye and leaves
-    Run(Online),
+    Run(Box<Online>),
     /// The same with a server's defaults: a known port (4001), room for more peers, a log of what happens
     #[command(long_about = "The same as `run` with a server's defaults:\n\n\
         - listens on port 4001, TCP and QUIC\n\
         - up to 2,048 connections at a time, 512 of them from one address, and 64 MiB waiting for each peer\n\
         - up to 1,000,000 documents and 128G in each space\n\
         - logs what happens to standard error, as with DRIFTLINE_LOG=info")]
-    Anchor(Online),
+    Anchor(Box<Online>),
 }
 
 #[derive(Subcommand)]

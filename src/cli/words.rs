@@ -38,10 +38,7 @@ pub(super) fn words(report: &Report) -> String {
         Report::Appointed { device, role, rank, .. } => {
             format!("{} is {} now", device.short(), member::standing(*role, rank.as_ref()))
         }
-        Report::Removed { you: true, .. } => "this device has left the space".to_owned(),
-        Report::Removed { device, .. } => {
-            format!("removed {}: it is told when it next meets a member", device.short())
-        }
+        Report::Removed { device, you, .. } => member::removed(device, *you),
         Report::Joined { name, space, documents, already } => {
             let how = if *already { "was in" } else { "joined" };
             format!(

@@ -1,6 +1,6 @@
 //! Members, a line each.
 
-use driftline::{Rank, Role};
+use driftline::{DeviceId, Rank, Role};
 use owo_colors::{OwoColorize, Stream};
 
 use super::change::time;
@@ -54,5 +54,13 @@ pub(super) fn limited(guest: &str, role: Option<Role>) -> String {
     match role {
         Some(role) => format!("the passes that “{guest}” has give {} at the most now", role.name()),
         None => format!("the passes that “{guest}” has let nobody in any more"),
+    }
+}
+
+/// Somebody is out.
+pub(super) fn removed(device: &DeviceId, you: bool) -> String {
+    match you {
+        true => "this device has left the space".to_owned(),
+        false => format!("removed {}: it is told when it next meets a member", device.short()),
     }
 }
