@@ -7,7 +7,6 @@
 mod arguments;
 mod bench;
 mod bounds;
-mod content;
 mod control;
 mod demo;
 mod error;
@@ -84,10 +83,10 @@ fn run(
             DeviceCommand::Key(command) => key::perform(&folder, &command, secrets, &mut screen),
             DeviceCommand::Restore { backup } => restore(&backup, folder, &mut screen).await,
             DeviceCommand::Run(options) => {
-                online::stay(&folder, options, Kind::Device, secrets, &mut screen).await
+                online::stay(&folder, *options, Kind::Device, secrets, &mut screen).await
             }
             DeviceCommand::Anchor(options) => {
-                online::stay(&folder, options, Kind::Anchor, secrets, &mut screen).await
+                online::stay(&folder, *options, Kind::Anchor, secrets, &mut screen).await
             }
             DeviceCommand::Request(request) => {
                 reach::perform(&folder, request, secrets, &mut screen).await

@@ -289,6 +289,12 @@ impl Device {
         self.shared.network.traffic()
     }
 
+    /// Whether the device takes what is written: it is open, its store has not failed, and there is room on the disk.
+    pub async fn is_writable(&self) -> bool {
+        let asked = self.ask(|reply| Request::IsWritable { reply }).await;
+        asked.unwrap_or(false) && !self.shared.inbox.is_disk_full()
+    }
+
     /// How many bytes wait in memory to be sent, to all peers together.
     pub fn waiting_bytes(&self) -> usize {
         self.shared.network.waiting_bytes()

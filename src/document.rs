@@ -14,7 +14,7 @@ mod why;
 use std::sync::Arc;
 
 use driftline_core::document::check::{self, BadUpdate};
-use driftline_core::id::{ChainId, DocumentId, SpaceId};
+use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use thiserror::Error;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
@@ -233,6 +233,11 @@ impl Document {
         // It was read from end to end just now.
         let version = StateVector::decode_v1(version).unwrap_or_default();
         Ok(self.read(|txn| txn.encode_state_as_update_v1(&version)))
+    }
+
+    /// The device that has it open.
+    pub fn device(&self) -> DeviceId {
+        self.device.id()
     }
 
     pub(crate) fn space(&self) -> SpaceId {

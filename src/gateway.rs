@@ -1,4 +1,4 @@
-//! The door for clients that are no devices of Driftline: stock Yjs editors over WebSocket.
+//! The door for clients that are no devices of Driftline: stock Yjs editors over WebSocket, and whatever speaks HTTP.
 //!
 //! Whoever comes is a *guest*: they bring a [pass](crate::Pass) that this device has signed, write under Yjs client ids of
 //! their own, and this device signs what they write, with their names. What they may do is asked again for each message.
@@ -7,6 +7,9 @@
 //! | --- | --- |
 //! | `/y/{space}/{document}?token=…` | [y-websocket](https://github.com/yjs/y-websocket), 1.x to 3.x |
 //! | `/h/{space}` | [Hocuspocus](https://github.com/ueberdosis/hocuspocus) 4: many documents on one socket |
+//! | `/v1/spaces/{space}/documents/{document}` | HTTP: a document, read and written as Yjs updates, or read as JSON |
+//! | `/v1/spaces/{space}/records…`, `…/changes` | HTTP: confirmed records, and how they change |
+//! | `/healthz`, `/readyz` | HTTP: whether it is alive, and whether it takes what is written |
 //!
 //! Sockets are closed with these codes:
 //!
@@ -21,10 +24,13 @@
 //! | 4404 | there is no such space or document here | |
 //! | 4419 | the pass has expired | get a new one |
 
+mod bridge;
 mod caller;
 mod closing;
 mod dialect;
+mod http;
 mod lobby;
+mod metrics;
 mod outbox;
 mod presence;
 mod room;
@@ -50,6 +56,8 @@ use lobby::Lobby;
 pub struct GatewayOptions {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where it tells what it counts, to Prometheus; it tells everybody who asks there.
+    pub metrics: Option<SocketAddr>,
     /// Web pages of which origins may come in, such as `https://app.example`; if none is named, all may, as a pass is
     /// asked of each.
     pub origins: Vec<String>,
@@ -74,7 +82,7 @@ impl Default for GatewayOptions {
     /// On this machine alone, at any free port.
     fn default() -> Self {
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        Self { listen, origins: Vec::new(), limits: GatewayLimits::default() }
+        Self { listen, metrics: None, origins: Vec::new(), limits: GatewayLimits::default() }
     }
 }
 
@@ -112,12 +120,19 @@ impl Gateway {
     /// # Errors
     /// If the system does not let it listen.
     pub async fn open(device: &Device, options: GatewayOptions) -> Result<Self, GatewayError> {
-        let listen = options.listen;
-        let refused = |source| GatewayError { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let listener = bind(options.listen).await?;
+        let metrics = match options.metrics {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let refused = |source| GatewayError { address: options.listen, source };
+        warn_of_what_is_unsafe(&options);
         let address = listener.local_addr().map_err(refused)?;
         let (leaving, left) = watch::channel(false);
         let lobby = Lobby::new(device.clone(), options, left);
+        if let Some(listener) = metrics {
+            tokio::spawn(metrics::serve(listener, lobby.clone()));
+        }
         let server = tokio::spawn(server::serve(listener, lobby));
         Ok(Self { address, leaving, server })
     }
@@ -133,5 +148,25 @@ impl Gateway {
         self.leaving.send_replace(true);
         // It ends by itself; if it panicked, nobody is there any more either.
         _ = self.server.await;
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, GatewayError> {
+    let listening = TcpListener::bind(address).await;
+    listening.map_err(|source| GatewayError { address, source })
+}
+
+/// Says loudly what should not stay so.
+fn warn_of_what_is_unsafe(options: &GatewayOptions) {
+    let open = |address: &SocketAddr| !address.ip().is_loopback();
+    if open(&options.listen) {
+        tracing::warn!(
+            address = %options.listen,
+            "guests come in over plain HTTP from other machines, where passes can be read on the way: \
+             listen on 127.0.0.1, behind a proxy that speaks TLS"
+        );
+    }
+    if let Some(address) = options.metrics.filter(open) {
+        tracing::warn!(%address, "everybody who reaches this address can read what is counted here");
     }
 }

@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+pub mod content;
 mod device;
 mod document;
 mod engine;

@@ -77,14 +77,14 @@ pub(super) enum DeviceCommand {
         backup: PathBuf,
     },
     /// Stays online until Ctrl-C, then says goodbye and leaves
-    Run(Online),
+    Run(Box<Online>),
     /// The same with a server's defaults: a known port (4001), room for more peers, a log of what happens
     #[command(long_about = "The same as `run` with a server's defaults:\n\n\
         - listens on port 4001, TCP and QUIC\n\
         - up to 2,048 connections at a time, 512 of them from one address, and 64 MiB waiting for each peer\n\
         - up to 1,000,000 documents and 128G in each space\n\
         - logs what happens to standard error, as with DRIFTLINE_LOG=info")]
-    Anchor(Online),
+    Anchor(Box<Online>),
 }
 
 #[derive(Subcommand)]
@@ -117,6 +117,18 @@ pub(super) struct Online {
     /// Let guests in at this address, such as 127.0.0.1:8080: stock Yjs editors, with a pass from `driftline token`
     #[arg(long, value_name = "ADDR", env = "DRIFTLINE_HTTP")]
     pub(super) http: Option<std::net::SocketAddr>,
+    /// Let in only web pages of this origin, such as https://app.example [default: of any, as each needs a pass]
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        env = "DRIFTLINE_HTTP_ORIGIN",
+        value_delimiter = ',',
+        requires = "http"
+    )]
+    pub(super) http_origin: Vec<String>,
+    /// Tell Prometheus at this address what is counted of guests, such as 127.0.0.1:9090
+    #[arg(long, value_name = "ADDR", env = "DRIFTLINE_METRICS", requires = "http")]
+    pub(super) metrics: Option<std::net::SocketAddr>,
     /// Find members on the local network, and be found
     #[arg(long, env = "DRIFTLINE_MDNS", value_parser = FalseyValueParser::new())]
     pub(super) mdns: bool,

@@ -124,7 +124,8 @@ async fn open(
 /// Lets guests in, if the device is to.
 async fn open_gateway(device: &Device, options: &Options) -> Result<Option<Gateway>, Error> {
     let Some(listen) = options.http else { return Ok(None) };
-    let options = GatewayOptions { listen, ..GatewayOptions::default() };
+    let (metrics, origins) = (options.metrics, options.http_origin.clone());
+    let options = GatewayOptions { listen, metrics, origins, ..GatewayOptions::default() };
     let opened = Gateway::open(device, options).await;
     opened.map(Some).map_err(|source| Error::Gateway { source })
 }

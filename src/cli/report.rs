@@ -246,6 +246,8 @@ pub(super) struct Trace {
 pub(super) struct Origin {
     pub(super) author: DeviceId,
     pub(super) you: bool,
+    /// The guest for whom the author signed it.
+    pub(super) guest: Option<String>,
     pub(super) chain: ChainId,
     pub(super) entry: u64,
     pub(super) hash: Hash,

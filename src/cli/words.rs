@@ -38,19 +38,13 @@ pub(super) fn words(report: &Report) -> String {
         Report::Appointed { device, role, rank, .. } => {
             format!("{} is {} now", device.short(), member::standing(*role, rank.as_ref()))
         }
-        Report::Removed { you: true, .. } => "this device has left the space".to_owned(),
-        Report::Removed { device, .. } => {
-            format!("removed {}: it is told when it next meets a member", device.short())
-        }
+        Report::Removed { device, you, .. } => member::removed(device, *you),
         Report::Buckets { buckets, .. } => lines(buckets.iter().map(member::bucket)),
         Report::Granted { bucket, device, .. } => member::granted(bucket, device),
         Report::Revoked { bucket, device, .. } => member::revoked(bucket, device),
         Report::Joined { name, space, documents, already } => {
-            let how = if *already { "was in" } else { "joined" };
-            format!(
-                "{how} the space “{name}” with {}: {space}",
-                count(*documents as u64, "document")
-            )
+            let (how, many) = (if *already { "was in" } else { "joined" }, *documents as u64);
+            format!("{how} the space “{name}” with {}: {space}", count(many, "document"))
         }
         Report::Documents { documents, .. } => lines(documents.iter().map(document)),
         Report::Deleted { name, .. } => {

@@ -81,17 +81,18 @@ impl Document {
         update: &[u8],
         theirs: impl Fn(u64) -> bool,
     ) -> Result<Edit<Admission>, AdmitError> {
-        let replica = &self.handle.replica;
-        self.hosts()?;
         if !Guest::is_sound(guest) {
             return Err(AdmitError::BadName);
         }
         if update.len() > MAX_UPDATE_BYTES {
             return Err(AdmitError::TooLarge);
         }
+        let replica = &self.handle.replica;
+        let history = replica.history();
+        self.hosts()?;
+        self.may_edit_now()?;
         let output = replica.admit(guest, update, theirs)?;
-        // The device may have begun to close meanwhile.
-        self.may_edit()?;
+        drop(history);
         Ok(self.edited(output)?)
     }
 
@@ -100,7 +101,11 @@ impl Document {
     /// # Errors
     /// If they can't, and why.
     pub fn hosts(&self) -> Result<(), AdmitError> {
-        self.may_edit_now()?;
+        match self.may_edit_now() {
+            // They can read meanwhile.
+            Ok(()) | Err(EditError::Busy | EditError::DiskFull) => {}
+            Err(error) => return Err(error.into()),
+        }
         if self.handle.replica.hosts() { Ok(()) } else { Err(AdmitError::NotAHost) }
     }
 

@@ -141,13 +141,14 @@ impl Document {
         let seen = read.seen_by(&origin).into_iter();
         let seen = seen
             .filter_map(|(chain, number)| Some((read.author(chain.client_id())?, chain, number)));
+        let history = roster.history(&origin.author);
         Ok(Trace {
             character: inserted.character,
             origin,
             left: inserted.left.and_then(|unit| read.origin(unit)),
             right: inserted.right.and_then(|unit| read.origin(unit)),
             seen: seen.collect(),
-            history: roster.history(&origin.author),
+            history,
         })
     }
 

@@ -28,6 +28,7 @@ pub(crate) enum Request {
     Join { ticket: Box<Ticket>, reply: Reply<Result<SpaceId, Refusal>> },
     Spaces { reply: Reply<Vec<(SpaceId, String)>> },
     Invite { space: SpaceId, invitation: Invitation, reply: Reply<Option<Ticket>> },
+    IsWritable { reply: Reply<bool> },
     Guests { space: SpaceId, asking: GuestAsking },
     Members { space: SpaceId, reply: Reply<Option<Members>> },
     Deleted { space: SpaceId, reply: Reply<Vec<(Label, Former)>> },
@@ -82,6 +83,7 @@ impl Engine {
             Request::Invite { space, invitation, reply } => {
                 _ = reply.send(self.invite(space, invitation));
             }
+            Request::IsWritable { reply } => _ = reply.send(self.broken.is_none()),
             Request::Guests { space, asking } => self.asked_about_guests(space, asking),
             Request::Members { space, reply } => {
                 let roster = self.spaces.get(&space).map(|slot| slot.space.roster());

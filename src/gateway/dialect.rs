@@ -2,6 +2,7 @@
 //! carries many; and it asks for a pass in its first message, and wants to hear when an edit is safe.
 
 use bytes::Bytes;
+use prometheus_client::encoding::EncodeLabelValue;
 
 use super::wire::{self, BadFrame, Message, Reader, write_bytes, write_number};
 use crate::Role;
@@ -21,7 +22,7 @@ const AUTHENTICATED: u64 = 2;
 const MAX_KEY_BYTES: usize = 1024;
 
 /// Which protocol a socket speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelValue)]
 pub(super) enum Dialect {
     YWebsocket,
     Hocuspocus,
@@ -116,6 +117,20 @@ impl Dialect {
 }
 
 impl<'a> Said<'a> {
+    /// What it is, in a word.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Message(Message::Step1(_)) => "step_1",
+            Self::Message(Message::Step2(_)) => "step_2",
+            Self::Message(Message::Update(_)) => "update",
+            Self::Message(Message::Presence(_)) => "presence",
+            Self::Message(Message::AskPresence) => "ask_presence",
+            Self::Pass(_) => "pass",
+            Self::Leaves => "leave",
+            Self::Message(Message::Other) | Self::Nothing => "other",
+        }
+    }
+
     /// Reads what stands behind a document's name.
     fn read(message: &'a [u8]) -> Result<Self, BadFrame> {
         let mut reader = Reader(message);

@@ -7,6 +7,8 @@ use tokio::sync::watch;
 
 use super::caller::Caller;
 use super::closing::Closing;
+use super::http::history::Histories;
+use super::metrics::Metrics;
 use super::rooms::{Inside, Rooms};
 use super::seats::Seats;
 use super::{GatewayLimits, GatewayOptions};
@@ -15,6 +17,11 @@ use crate::{Device, DocumentError, GuestNews};
 pub(super) struct Lobby {
     pub(super) limits: GatewayLimits,
     pub(super) seats: Arc<Seats>,
+    /// What records were before, for those who follow.
+    pub(super) histories: Histories,
+    /// Tells this run of the gateway from others.
+    pub(super) life: u64,
+    pub(super) metrics: Metrics,
     device: Device,
     rooms: Rooms,
     origins: Vec<String>,
@@ -28,8 +35,31 @@ impl Lobby {
         leaving: watch::Receiver<bool>,
     ) -> Arc<Self> {
         let GatewayOptions { origins, limits, .. } = options;
-        let (seats, rooms) = (Seats::new(limits), Rooms::default());
-        Arc::new(Self { limits, seats, device, rooms, origins, leaving })
+        Arc::new(Self {
+            limits,
+            seats: Seats::new(limits),
+            histories: Histories::default(),
+            life: rand::random(),
+            metrics: Metrics::new(),
+            device,
+            rooms: Rooms::default(),
+            origins,
+            leaving,
+        })
+    }
+
+    /// Whether the device takes what is written, and the gateway goes on.
+    pub(super) async fn is_ready(&self) -> bool {
+        !*self.leaving.borrow() && self.device.is_writable().await
+    }
+
+    /// What is counted, as Prometheus reads it.
+    pub(super) fn measured(&self) -> String {
+        self.metrics.connections.set(i64::try_from(self.seats.taken()).unwrap_or(i64::MAX));
+        self.metrics.rooms.set(i64::try_from(self.rooms.open()).unwrap_or(i64::MAX));
+        let waiting = self.device.waiting_bytes();
+        self.metrics.peer_bytes_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.metrics.text()
     }
 
     /// Whoever comes with that pass.

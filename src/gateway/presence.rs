@@ -33,9 +33,16 @@ pub(super) type State = Arc<Entry>;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) client: u64,
-    clock: u64,
+    pub(super) clock: u64,
     /// JSON; `null` says that the client has left.
-    json: String,
+    pub(super) json: String,
+}
+
+impl Entry {
+    /// Whether it says that the client has left.
+    pub(super) fn leaves(&self) -> bool {
+        self.json == "null"
+    }
 }
 
 /// The states of all clients in a room.
@@ -81,7 +88,7 @@ impl Presence {
         entry: Entry,
         now: Instant,
     ) -> Option<State> {
-        let leaves = entry.json == "null";
+        let leaves = entry.leaves();
         match self.clients.get(&entry.client) {
             // Another socket of the same guest may say something newer: whoever lost their network comes with a new one
             // while the old one is not known to be dead.

@@ -14,21 +14,27 @@ use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::bridge::{self, Afar};
 use super::closing::Closing;
 use super::outbox::Outbox;
 use super::presence::{Presence, SocketId, State};
 use super::wire::BadFrame;
-use crate::{AdmitError, BadUpdate, Document, Edit, GuestsError, Missed, News, Updates};
+use crate::{
+    AdmitError, BadUpdate, DeviceId, Document, Edit, EditError, GuestsError, Missed, News, Updates,
+};
 
 /// For how many Yjs clients it is remembered at hand whose they are.
 const MAX_CLIENTS: usize = 100_000;
+
+/// A guest number that nobody has, to see all others.
+const NOBODY: u64 = u64::MAX;
 
 pub(super) struct Room {
     pub(super) document: Document,
     inside: Mutex<Inside>,
     /// Told when something was written by a socket.
     written: Arc<Notify>,
-    relay: OnceLock<AbortHandle>,
+    tasks: OnceLock<[AbortHandle; 2]>,
 }
 
 #[derive(Default)]
@@ -36,6 +42,8 @@ struct Inside {
     sockets: BTreeMap<SocketId, Arc<Outbox>>,
     next: SocketId,
     presence: Presence,
+    /// Who is on other devices.
+    afar: Afar,
     /// Which guest writes under which Yjs client id.
     owners: BTreeMap<u64, Arc<str>>,
     fresh: Vec<Update>,
@@ -67,13 +75,34 @@ pub(super) enum WriteError {
     },
 }
 
+impl WriteError {
+    /// Why the document can't be edited, if that is it.
+    pub(super) fn edit(&self) -> Option<EditError> {
+        match self {
+            Self::Admit { source: AdmitError::Edit { source } } => Some(*source),
+            _ => None,
+        }
+    }
+
+    /// What to tell the client.
+    pub(super) fn closing(&self) -> Closing {
+        match self {
+            Self::Unsound { .. } => Closing::Nonsense,
+            Self::Guests { .. } => Closing::TryAgain,
+            Self::Admit { source } => Closing::of(source),
+        }
+    }
+}
+
 impl Room {
     pub(super) fn open(document: Document, news: News) -> Arc<Self> {
         let (updates, written) = (document.updates(), Arc::<Notify>::default());
-        let (inside, told) = (Mutex::default(), written.clone());
-        let room = Arc::new(Self { document, inside, written, relay: OnceLock::new() });
+        let (told, others) = (written.clone(), document.presence().as_guest(NOBODY).watch());
+        let (inside, tasks) = (Mutex::default(), OnceLock::new());
+        let room = Arc::new(Self { document, inside, written, tasks });
         let relay = tokio::spawn(relay(Arc::downgrade(&room), updates, told, news));
-        _ = room.relay.set(relay.abort_handle());
+        let bridge = tokio::spawn(bridge::show_here(Arc::downgrade(&room), others));
+        _ = room.tasks.set([relay.abort_handle(), bridge.abort_handle()]);
         room
     }
 
@@ -82,7 +111,7 @@ impl Room {
         let mut inside = self.lock();
         let socket = inside.next;
         inside.next += 1;
-        outbox.presence(&inside.presence.all().collect::<Vec<_>>());
+        outbox.presence(&inside.everybody());
         inside.sockets.insert(socket, outbox);
         socket
     }
@@ -93,12 +122,13 @@ impl Room {
         inside.sockets.remove(&socket);
         let left = inside.presence.leave(socket);
         inside.show(&left, None);
+        bridge::show_afar(&self.document, &left);
     }
 
     /// Takes in what is new of an update, for the guest who wrote it.
     pub(super) async fn write(
         &self,
-        socket: SocketId,
+        from: Option<SocketId>,
         guest: &Arc<str>,
         update: &[u8],
     ) -> Result<Edit<Admission>, WriteError> {
@@ -109,7 +139,7 @@ impl Room {
         let theirs = |client| owners.get(&client) == Some(guest);
         let mut edit = self.document.admit(guest, update, theirs)?;
         if let Some(news) = edit.output.news.take() {
-            inside.fresh.push(Update { from: Some(socket), update: news.into() });
+            inside.fresh.push(Update { from, update: news.into() });
             self.written.notify_one();
         }
         Ok(edit)
@@ -125,12 +155,13 @@ impl Room {
         let mut inside = self.lock();
         let news = inside.presence.take((socket, guest), message, Instant::now())?;
         inside.show(&news, Some(socket));
+        bridge::show_afar(&self.document, &news);
         Ok(())
     }
 
     /// Everybody's presence.
     pub(super) fn presence(&self) -> Vec<State> {
-        self.lock().presence.all().collect()
+        self.lock().everybody()
     }
 
     /// Lets go of whoever has been silent for too long.
@@ -138,6 +169,14 @@ impl Room {
         let mut inside = self.lock();
         let left = inside.presence.expire(Instant::now());
         inside.show(&left, None);
+        bridge::show_afar(&self.document, &left);
+    }
+
+    /// Shows who is on other devices, as `change` makes it of who was.
+    pub(super) fn show_afar(&self, change: impl FnOnce(&mut Afar, DeviceId) -> Vec<State>) {
+        let mut inside = self.lock();
+        let news = change(&mut inside.afar, self.document.device());
+        inside.show(&news, None);
     }
 
     /// Sends everybody away, if guests can't be here any more.
@@ -184,11 +223,16 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.relay.get().into_iter().for_each(AbortHandle::abort);
+        self.tasks.get().into_iter().flatten().for_each(AbortHandle::abort);
     }
 }
 
 impl Inside {
+    /// All who are here, and on other devices.
+    fn everybody(&self) -> Vec<State> {
+        self.presence.all().chain(self.afar.all()).collect()
+    }
+
     /// Shows presence to all but whoever said it.
     fn show(&self, states: &[State], except: Option<SocketId>) {
         if states.is_empty() {

@@ -35,6 +35,12 @@ impl Rooms {
         Ok(Inside { room, _cell: cell })
     }
 
+    /// How many are open.
+    pub(super) fn open(&self) -> usize {
+        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.values().filter(|cell| cell.strong_count() > 0).count()
+    }
+
     fn cell(&self, key: Key) -> Arc<Cell> {
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cell) = rooms.get(&key).and_then(Weak::upgrade) {

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::GatewayLimits;
 
 /// All connections, counted.
 pub(super) struct Seats {
     limits: GatewayLimits,
     taken: Mutex<Taken>,
+    freed: Notify,
 }
 
 #[derive(Default)]
@@ -26,7 +29,7 @@ pub(super) struct Seat {
 
 impl Seats {
     pub(super) fn new(limits: GatewayLimits) -> Arc<Self> {
-        Arc::new(Self { limits, taken: Mutex::default() })
+        Arc::new(Self { limits, taken: Mutex::default(), freed: Notify::new() })
     }
 
     /// A seat for somebody from that address, if there is one.
@@ -42,6 +45,20 @@ impl Seats {
     }
 }
 
+impl Seats {
+    /// Resolves when nobody is in.
+    pub(super) async fn all_free(&self) {
+        while self.taken() > 0 {
+            self.freed.notified().await;
+        }
+    }
+
+    /// How many are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,6 +68,7 @@ impl Drop for Seat {
             0 | 1 => _ = taken.by_address.remove(&self.address),
             _ => _ = taken.by_address.insert(self.address, here - 1),
         }
+        self.seats.freed.notify_one();
     }
 }
 

@@ -14,12 +14,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tower_service::Service;
 
 use super::lobby::Lobby;
 use super::seats::Seat;
-use super::socket;
+use super::{http, socket};
 
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,19 +31,17 @@ const MAX_HEAD: usize = 16 << 10;
 
 /// Serves until the gateway closes.
 pub(super) async fn serve(listener: TcpListener, lobby: Arc<Lobby>) {
-    let router = Router::new()
+    let router = http::routes(&lobby)
         .route("/y/{space}/{*document}", any(socket::y_websocket))
         .route("/h/{space}", any(socket::hocuspocus))
         .with_state(lobby.clone());
-    let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
             () = lobby.left() => break,
         };
         match accepted {
-            Ok((stream, address)) => take_in(&mut connections, stream, address, &lobby, &router),
+            Ok((stream, address)) => take_in(stream, address, &lobby, &router),
             // Most likely there are no file descriptors left: some are given back soon.
             Err(error) => {
                 tracing::warn!(%error, "no connection can be taken in");
@@ -52,29 +49,22 @@ pub(super) async fn serve(listener: TcpListener, lobby: Arc<Lobby>) {
             }
         }
     }
-    let all_gone = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(GOODBYE, all_gone).await.is_err() {
+    if tokio::time::timeout(GOODBYE, lobby.seats.all_free()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
 }
 
-fn take_in(
-    connections: &mut JoinSet<()>,
-    stream: TcpStream,
-    address: SocketAddr,
-    lobby: &Arc<Lobby>,
-    router: &Router,
-) {
+fn take_in(stream: TcpStream, address: SocketAddr, lobby: &Arc<Lobby>, router: &Router) {
     // Whoever finds no seat is hung up on: an answer would cost what the limit is to save.
     let Some(seat) = lobby.seats.take(address.ip()) else { return };
     let (lobby, router) = (lobby.clone(), router.clone());
-    connections.spawn(async move { connection(stream, Arc::new(seat), &lobby, router).await });
+    tokio::spawn(async move { connection(stream, Arc::new(seat), &lobby, router).await });
 }
 
+/// Answers requests. One that opens a socket takes the seat along.
 async fn connection(stream: TcpStream, seat: Arc<Seat>, lobby: &Lobby, router: Router) {
     // Small frames are not to wait for one another: where it can't be set, they do.
     _ = stream.set_nodelay(true);
-    let held = Arc::downgrade(&seat);
     let answer = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(seat.clone());
@@ -92,9 +82,5 @@ async fn connection(stream: TcpStream, seat: Arc<Seat>, lobby: &Lobby, router: R
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
-    }
-    // A socket has taken the seat over, and this task stands for it until it is given back.
-    while held.strong_count() > 0 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -19,6 +19,7 @@ use tokio::time::MissedTickBehavior;
 use super::closing::Closing;
 use super::dialect::{Dialect, Said};
 use super::lobby::Lobby;
+use super::metrics::{Entry, Handshake, Spoken};
 use super::seats::Seat;
 use super::visit::{Heard, Visit};
 use crate::{Admission, Edit, Level};
@@ -160,11 +161,18 @@ impl<'a> Socket<'a> {
         self.heard = Instant::now();
         let Frame::Binary(bytes) = frame else { return Ok(()) };
         let (key, said) = self.dialect.read(&bytes).map_err(|_| Closing::Nonsense)?;
+        let (metrics, dialect) = (&self.lobby.metrics, self.dialect);
+        metrics.messages.get_or_create(&Spoken { dialect, kind: said.kind() }).inc();
         match said {
             Said::Message(message) => {
                 // What comes for a document that was closed was under way.
                 let Some(visit) = self.visits.get_mut(key) else { return Ok(()) };
-                match visit.hear(message).await {
+                let begun = Instant::now();
+                let heard = visit.hear(message).await;
+                if let Ok(Heard::Wrote(_)) = heard {
+                    metrics.writes.observe(begun.elapsed().as_secs_f64());
+                }
+                match heard {
                     Ok(heard) => self.heard_of(key, heard).await,
                     Err(closing) => self.dismiss(key, closing).await,
                 }
@@ -190,6 +198,15 @@ impl<'a> Socket<'a> {
 
     /// Lets the client into a document, or takes note of its newer pass.
     async fn let_in(&mut self, key: &str, document: &str, pass: &str) -> Result<(), Closing> {
+        let entered = self.enter(key, document, pass).await;
+        let result = if entered.is_ok() { Entry::Admitted } else { Entry::Refused };
+        let handshake = Handshake { dialect: self.dialect, result };
+        self.lobby.metrics.handshakes.get_or_create(&handshake).inc();
+        entered?;
+        self.welcome(key).await
+    }
+
+    async fn enter(&mut self, key: &str, document: &str, pass: &str) -> Result<(), Closing> {
         let caller = self.lobby.caller(pass, &self.space).await?;
         let full = self.visits.len() >= MAX_VISITS;
         match self.visits.get_mut(key) {
@@ -199,12 +216,13 @@ impl<'a> Socket<'a> {
             None => {
                 let inside = self.lobby.enter(&caller, document).await?;
                 let most = self.lobby.limits.waiting_bytes;
-                let visit = Visit::new(caller, inside, most, self.news.clone());
+                let (told, news) = (self.dialect.acknowledges(), self.news.clone());
+                let visit = Visit::new(caller, inside, told, most, news);
                 visit.role()?;
                 self.visits.insert(key.to_owned(), visit);
             }
         }
-        self.welcome(key).await
+        Ok(())
     }
 
     /// Tells the client what it may do.
@@ -299,6 +317,7 @@ impl<'a> Socket<'a> {
     /// Says why the socket is closed, if it is the gateway that closes it.
     async fn say_goodbye(mut self, closing: Result<(), Closing>) {
         let Err(closing) = closing else { return };
+        self.lobby.metrics.closes.get_or_create(&closing.into()).inc();
         self.visits.clear();
         let told = closing.denies().then(|| self.dialect.denied(closing.reason())).flatten();
         // Only y-websocket has one document, so that it is clear what is denied.

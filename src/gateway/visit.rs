@@ -11,10 +11,10 @@ use super::caller::Caller;
 use super::closing::Closing;
 use super::outbox::{Answer, Outbox};
 use super::presence::{self, SocketId};
-use super::room::{self, Room, WriteError};
+use super::room::{self, Room};
 use super::rooms::Inside;
 use super::wire::{self, Message};
-use crate::{Admission, AdmitError, Edit, EditError, Role};
+use crate::{Admission, Edit, EditError, Role};
 
 /// How long a write waits until the device takes more.
 const BUSY: Duration = Duration::from_millis(20);
@@ -24,6 +24,8 @@ pub(super) struct Visit {
     inside: Inside,
     outbox: Arc<Outbox>,
     socket: SocketId,
+    /// Whether the client wants to hear of each edit whether it is safe.
+    acknowledges: bool,
     /// What the client is known to have, as a state vector.
     version: Vec<u8>,
     /// Whether it has something that could not be taken in yet.
@@ -45,10 +47,17 @@ pub(super) enum Heard {
 
 impl Visit {
     /// Comes in. `news` is told when there is something to be [told](Self::tell).
-    pub(super) fn new(caller: Caller, inside: Inside, max_bytes: usize, news: Arc<Notify>) -> Self {
+    pub(super) fn new(
+        caller: Caller,
+        inside: Inside,
+        acknowledges: bool,
+        max_bytes: usize,
+        news: Arc<Notify>,
+    ) -> Self {
         let outbox = Arc::new(Outbox::new(max_bytes, news));
         let socket = inside.room.enter(outbox.clone());
-        Self { caller, inside, outbox, socket, version: vec![0], lacking: false }
+        let version = vec![0];
+        Self { caller, inside, outbox, socket, acknowledges, version, lacking: false }
     }
 
     /// What the guest may do here now.
@@ -64,23 +73,22 @@ impl Visit {
         match message {
             Message::Step1(version) => {
                 self.answer(version).await?;
-                if role.writes() {
+                // A reader has nothing to say, but may want to hear that.
+                if role.writes() || self.acknowledges {
                     self.ask();
                 }
             }
             Message::Step2(update) if role.writes() => {
-                let edit = self.write(update).await?;
-                self.lacking = edit.output.lacks;
-                return Ok(Heard::Wrote(edit));
+                return self.write(update).await;
             }
             Message::Update(update) if role.writes() => {
-                let edit = self.write(update).await?;
-                if edit.output.lacks {
+                let heard = self.write(update).await?;
+                if self.lacking {
                     self.ask();
                 }
-                return Ok(Heard::Wrote(edit));
+                return Ok(heard);
             }
-            Message::Step2(update) | Message::Update(update) => {
+            Message::Step2(update) | Message::Update(update) if self.acknowledges => {
                 let held = self.room().document.holds(update).map_err(|_| Closing::Nonsense)?;
                 return Ok(Heard::PassedOver { held });
             }
@@ -89,7 +97,7 @@ impl Visit {
                 noted.map_err(|_| Closing::Nonsense)?;
             }
             Message::AskPresence => self.outbox.presence(&self.room().presence()),
-            Message::Other => {}
+            Message::Step2(_) | Message::Update(_) | Message::Other => {}
         }
         Ok(Heard::Nothing)
     }
@@ -155,21 +163,26 @@ impl Visit {
         Ok(difference.into())
     }
 
-    async fn write(&mut self, update: &[u8]) -> Result<Edit<Admission>, Closing> {
+    async fn write(&mut self, update: &[u8]) -> Result<Heard, Closing> {
         loop {
-            let written = self.room().write(self.socket, &self.caller.guest, update).await;
+            let written = self.room().write(Some(self.socket), &self.caller.guest, update).await;
             match written {
                 Ok(edit) => {
+                    self.lacking = edit.output.lacks;
                     if edit.output.struck {
                         // What the client shows is not what is there: the difference says what was struck out.
                         self.outbox.resync();
                     }
-                    return Ok(edit);
+                    return Ok(Heard::Wrote(edit));
                 }
-                Err(WriteError::Admit { source: AdmitError::Edit { source: EditError::Busy } }) => {
+                Err(error) if error.edit() == Some(EditError::Busy) => {
                     tokio::time::sleep(BUSY).await;
                 }
-                Err(error) => return Err(refusal(&error)),
+                Err(error) if error.edit() == Some(EditError::DiskFull) => {
+                    self.lacking = true;
+                    return Ok(Heard::PassedOver { held: false });
+                }
+                Err(error) => return Err(error.closing()),
             }
         }
     }
@@ -178,14 +191,5 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         self.inside.room.leave(self.socket);
-    }
-}
-
-/// What to tell a client whose edit could not be taken in.
-fn refusal(error: &WriteError) -> Closing {
-    match error {
-        WriteError::Unsound { .. } => Closing::Nonsense,
-        WriteError::Guests { .. } => Closing::TryAgain,
-        WriteError::Admit { source } => Closing::of(source),
     }
 }

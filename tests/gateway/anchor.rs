@@ -13,6 +13,7 @@ use crate::eventually;
 pub(crate) struct Anchor {
     home: TempDir,
     port: u16,
+    metrics: u16,
     process: Option<Child>,
 }
 
@@ -20,7 +21,7 @@ impl Anchor {
     /// A device with the space “kitchen”, online.
     pub(crate) fn opens() -> Self {
         let home = tempfile::Builder::new().prefix("gateway").tempdir().unwrap();
-        let mut anchor = Self { home, port: free_port(), process: None };
+        let mut anchor = Self { home, port: free_port(), metrics: free_port(), process: None };
         anchor.says(&["init"]);
         anchor.says(&["space", "new", "kitchen"]);
         anchor.starts();
@@ -34,6 +35,7 @@ impl Anchor {
         _ = std::fs::remove_file(&ready);
         let mut command = self.command(&["anchor", "--listen", "/ip4/127.0.0.1/tcp/0"]);
         command.args(["--http", &format!("127.0.0.1:{}", self.port)]);
+        command.args(["--metrics", &format!("127.0.0.1:{}", self.metrics)]);
         command.arg("--ready-file").arg(&ready).env("DRIFTLINE_LOG", "warn");
         self.process = Some(command.stdout(Stdio::null()).spawn().unwrap());
         eventually("the anchor is online", || ready.exists());
@@ -46,6 +48,23 @@ impl Anchor {
         process.wait().unwrap();
     }
 
+    /// As a service manager does it.
+    pub(crate) fn is_asked_to_stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        let id = process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(process.wait().unwrap().success());
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The port at which it tells what it counts.
+    pub(crate) fn metrics(&self) -> u16 {
+        self.metrics
+    }
+
     /// Where a client of that kind finds the space.
     pub(crate) fn socket(&self, kind: Kind) -> String {
         let path = if kind == Kind::Hocuspocus { "h" } else { "y" };
@@ -56,6 +75,11 @@ impl Anchor {
     pub(crate) fn pass(&self, guest: &str, role: &str, expires: &str) -> String {
         let words = ["token", "kitchen", "--name", guest, "--role", role, "--expires", expires];
         self.says(&words).lines().last().unwrap().to_owned()
+    }
+
+    /// Gives a command that goes on.
+    pub(crate) fn begins(&self, words: &[&str]) -> Child {
+        self.command(words).stdout(Stdio::null()).spawn().unwrap()
     }
 
     /// Gives a command that has to work; hears the answer.

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
 mod anchor;
+mod asking;
 mod browser;
+mod description;
+mod plain;
 mod stories;
 
 use std::thread::sleep;

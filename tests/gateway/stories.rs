@@ -224,6 +224,30 @@ fn members_take_in_what_an_anchor_signs_for_its_guests() {
 }
 
 #[test]
+fn guests_and_members_see_one_another() {
+    let Some(mut browser) = Browser::start() else { return };
+    let anchor = Anchor::opens();
+    comes(&anchor, &mut browser, Kind::YWebsocket3, "Ann", "writer");
+    browser.is_synced("Ann");
+    browser.shows("Ann", json!({ "user": "Ann" }));
+    eventually("the anchor sees Ann", || {
+        anchor.says(&["presence", "ls", "kitchen/notes/today"]).contains("Ann")
+    });
+    let shown = r#"{"user": "the anchor"}"#;
+    let mut showing = anchor.begins(&["presence", "set", "kitchen/notes/today", shown]);
+    eventually("Ann sees the anchor", || {
+        browser.look("Ann")["presence"] == json!([{ "user": "the anchor" }])
+    });
+    showing.kill().unwrap();
+    showing.wait().unwrap();
+    eventually("the anchor is gone", || browser.look("Ann")["presence"] == json!([]));
+    browser.closes("Ann");
+    eventually("Ann is gone", || {
+        !anchor.says(&["presence", "ls", "kitchen/notes/today"]).contains("Ann")
+    });
+}
+
+#[test]
 fn what_is_no_message_ends_the_socket_and_nothing_else() {
     let Some(mut browser) = Browser::start() else { return };
     let anchor = Anchor::opens();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use driftline::{Role, Ticket};
 use driftline_core::clock::WallTime;
 use driftline_core::codec;
-use driftline_core::log::{EntryKind, Frontier, Mend, Point, Segment};
+use driftline_core::log::{EntryKind, Frontier, Guest, Mend, Point, Segment};
 use driftline_core::roster::{Act, Genesis, Invitation, RosterEntry};
 use driftline_core::space::roster_document;
 use rand::SeedableRng;
@@ -181,6 +181,19 @@ async fn a_writer_mends_nothing() {
     let update = wire::typed(head.id().client_id(), "mallory mends");
     let mend = Mend { refused, update: &update }.write();
     let segment = wire::opening(head, &mallory.key, &[(EntryKind::MEND, &mend)]);
+    mallory.passes_on(NOTES, vec![segment]).await;
+    mallory.is_cut_off().await;
+    kitchen.holds_no_more_than(&[mallory.id()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_signs_for_no_guest() {
+    let kitchen = Kitchen::opens().await;
+    let mut mallory = Mallory::joins(&kitchen, Role::Writer).await;
+    let update = wire::typed(7, "mallory's guest was here");
+    let guest = Guest { name: "Ann".to_owned(), update: &update }.write();
+    let segment =
+        wire::opening(mallory.chain(NOTES, 0), &mallory.key, &[(EntryKind::GUEST, &guest)]);
     mallory.passes_on(NOTES, vec![segment]).await;
     mallory.is_cut_off().await;
     kitchen.holds_no_more_than(&[mallory.id()]).await;

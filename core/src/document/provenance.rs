@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::check::{self, Author, BadUpdate, Block, Id, Kind, Parent};
 use crate::clock::WallTime;
 use crate::id::{ChainId, DeviceId, Hash};
-use crate::log::{Entry, EntryKind, Mend, Segment, Tip};
+use crate::log::{Entry, EntryKind, Guest, Mend, Segment, Tip};
 
 /// Something of length one that was inserted into a Yjs document: a UTF-16 unit, say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,12 @@ pub struct Unit {
 }
 
 /// An entry of a document's log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Who wrote it.
+    /// Who wrote it, or signed it for a guest.
     pub author: DeviceId,
+    /// The guest who wrote it, if it was one.
+    pub guest: Option<String>,
     /// The chain that it is on.
     pub chain: ChainId,
     /// Its number there.
@@ -68,6 +70,8 @@ pub struct Contribution {
 pub struct Provenance<'a> {
     chains: BTreeMap<ChainId, Line<'a>>,
     clients: BTreeMap<u64, ChainId>,
+    /// The clocks that guests' clients insert, in their order, and on which chain which entry does.
+    guests: BTreeMap<u64, Vec<(Range<u32>, ChainId, usize)>>,
 }
 
 #[derive(Debug)]
@@ -83,6 +87,7 @@ struct Written<'a> {
     tip: Tip,
     kind: EntryKind,
     update: Option<&'a [u8]>,
+    guest: Option<String>,
     /// Up to where it mends chains.
     mended: Vec<(ChainId, u64)>,
     /// Whether a signature over exactly this end of the chain was found sound.
@@ -96,6 +101,10 @@ impl<'a> Provenance<'a> {
         for segment in log {
             read.add(segment);
         }
+        // Two anchors may each have signed a part.
+        read.guests
+            .values_mut()
+            .for_each(|inserts| inserts.sort_by_key(|(clocks, ..)| clocks.start));
         read
     }
 
@@ -118,9 +127,11 @@ impl<'a> Provenance<'a> {
         all
     }
 
-    /// Whose client that is.
+    /// Whose client that is; of a guest's, who signed for it first.
     pub fn author(&self, client: u64) -> Option<DeviceId> {
-        self.chains.get(self.clients.get(&client)?).map(|line| line.author)
+        let of_guest = || Some(&self.guests.get(&client)?.first()?.1);
+        let chain = self.clients.get(&client).or_else(of_guest)?;
+        self.chains.get(chain).map(|line| line.author)
     }
 
     /// The entry that inserted a unit.
@@ -130,6 +141,7 @@ impl<'a> Provenance<'a> {
         let signed = line.written[at..].iter().find(|written| written.signed);
         Some(Origin {
             author: line.author,
+            guest: written.guest.clone(),
             chain,
             number: written.tip.number,
             hash: written.tip.hash,
@@ -181,16 +193,25 @@ impl<'a> Provenance<'a> {
         if tip.point() != segment.before() {
             return;
         }
+        let mut by_guests = Vec::new();
         for (entry, encoded) in segment.entries().map_while(Result::ok) {
             tip = tip.followed_by(&entry, encoded);
-            let written = Written::of(tip, &entry);
-            let clocks = written.update.and_then(|update| clocks(update, client));
-            line.inserts.extend(clocks.map(|clocks| (clocks, line.written.len())));
+            let (written, at) = (Written::of(tip, &entry), line.written.len());
+            match (written.update, &written.guest) {
+                (Some(update), Some(_)) => by_guests.extend(runs(update).map(|run| (run, at))),
+                (Some(update), None) => {
+                    line.inserts.extend(clocks(update, client).map(|clocks| (clocks, at)));
+                }
+                (None, _) => {}
+            }
             line.written.push(written);
         }
         let signed = segment.verify(&author, &tip).is_ok();
         if let Some(last) = line.written.last_mut() {
             last.signed = signed;
+        }
+        for ((client, clocks), at) in by_guests {
+            self.guests.entry(client).or_default().push((clocks, segment.chain, at));
         }
     }
 
@@ -205,6 +226,12 @@ impl<'a> Provenance<'a> {
     }
 
     fn find(&self, unit: Unit) -> Option<(ChainId, &Line<'a>, usize)> {
+        if let Some(inserts) = self.guests.get(&unit.client) {
+            let after = inserts.partition_point(|(clocks, ..)| clocks.end <= unit.clock);
+            let (clocks, chain, at) = inserts.get(after)?;
+            let line = self.chains.get(chain)?;
+            return clocks.contains(&unit.clock).then_some((*chain, line, *at));
+        }
         let chain = *self.clients.get(&unit.client)?;
         let line = self.chains.get(&chain)?;
         let after = line.inserts.partition_point(|(clocks, _)| clocks.end <= unit.clock);
@@ -247,7 +274,9 @@ impl<'a> Written<'a> {
             (entry.kind == EntryKind::MEND).then(|| Mend::read(entry.payload).ok()).flatten();
         let refused = mend.map(|mend| mend.refused).unwrap_or_default();
         let mended = refused.iter().map(|(chain, point)| (*chain, point.number)).collect();
-        Self { tip, kind: entry.kind, update: entry.update(), mended, signed: false }
+        let guest = (entry.kind == EntryKind::GUEST).then(|| Guest::read(entry.payload).ok());
+        let guest = guest.flatten().map(|guest| guest.name);
+        Self { tip, kind: entry.kind, update: entry.update(), guest, mended, signed: false }
     }
 }
 
@@ -274,6 +303,23 @@ impl From<Id> for Unit {
 /// The clocks of its author's client that an update inserts.
 fn clocks(update: &[u8], client: u64) -> Option<Range<u32>> {
     check::update(update, Author::Chain { client, clock: None }).ok()?.clocks
+}
+
+/// The clocks that an update inserts, by their clients.
+fn runs(update: &[u8]) -> impl Iterator<Item = (u64, Range<u32>)> + use<> {
+    let mut runs: Vec<(u64, Range<u32>)> = Vec::new();
+    // What can't be read inserts nothing that anybody could tell.
+    _ = check::each_block(update, |block| {
+        let Id { client, clock } = block.id;
+        match runs.last_mut() {
+            Some((last, clocks)) if *last == client && clocks.end == clock => {
+                clocks.end = block.end()
+            }
+            _ => runs.push((client, clock..block.end())),
+        }
+        Ok(())
+    });
+    runs.into_iter()
 }
 
 /// The character that a UTF-16 unit of a text is, or is a part of.

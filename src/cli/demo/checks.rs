@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::Result;
 use super::cast::{Cast, Player};
 use super::figures::Size;
-use crate::cli::content;
+use driftline::content;
 
 /// What a document says, whoever holds it and in whatever order it came about.
 struct Content {

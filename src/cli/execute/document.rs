@@ -4,11 +4,11 @@ use driftline::Device;
 
 use super::find;
 use super::status::document_report;
-use crate::cli::content;
 use crate::cli::error::{Error, NameError};
 use crate::cli::output::Speaker;
 use crate::cli::report::Report;
 use crate::cli::request::{DocumentPath, Export, Format};
+use driftline::content;
 
 pub(super) async fn list(device: &Device, space: &str, speaker: &Speaker) -> Result<(), Error> {
     let space = find::space(device, space).await?;

@@ -4,11 +4,11 @@ use driftline::{Device, WallTime};
 
 use super::document::root_report;
 use super::find;
-use crate::cli::content;
 use crate::cli::error::{Error, NameError};
 use crate::cli::output::Speaker;
 use crate::cli::report::{Report, Stretch};
 use crate::cli::request::DocumentPath;
+use driftline::content;
 
 pub(super) async fn list(
     device: &Device,

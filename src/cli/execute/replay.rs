@@ -10,12 +10,12 @@ use driftline::{Device, Level, Space};
 use yrs::{GetString, Text, TransactionMut};
 
 use super::find;
-use crate::cli::content::BODY;
 use crate::cli::error::{Error, ReplayError};
 use crate::cli::output::Speaker;
 use crate::cli::report::{Replayed, Report};
 use crate::cli::request::Replay;
 use agents::Agents;
+use driftline::content::BODY;
 use typist::{Pace, Typist, retry};
 
 pub(super) async fn replay(

@@ -3,11 +3,11 @@
 use driftline::{Device, DeviceId, Document, Leave, Turn};
 
 use super::{find, record};
-use crate::cli::content;
 use crate::cli::error::{Error, NameError};
 use crate::cli::output::Speaker;
 use crate::cli::report::{self, Authors, Report, Seen, Trace};
 use crate::cli::request::Why;
+use driftline::content;
 
 pub(super) async fn why(device: &Device, request: Why, speaker: &Speaker) -> Result<(), Error> {
     let document = match find::document(device, &request.document).await {
@@ -68,6 +68,7 @@ fn origin(origin: driftline::Origin, me: DeviceId) -> report::Origin {
     report::Origin {
         author: origin.author,
         you: origin.author == me,
+        guest: origin.guest,
         chain: origin.chain,
         entry: origin.number,
         hash: origin.hash,

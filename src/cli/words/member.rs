@@ -80,3 +80,11 @@ pub(super) fn limited(guest: &str, role: Option<Role>) -> String {
         None => format!("the passes that “{guest}” has let nobody in any more"),
     }
 }
+
+/// Somebody is out.
+pub(super) fn removed(device: &DeviceId, you: bool) -> String {
+    match you {
+        true => "this device has left the space".to_owned(),
+        false => format!("removed {}: it is told when it next meets a member", device.short()),
+    }
+}

@@ -15,13 +15,12 @@ pub(super) fn trace(trace: &Trace) -> String {
     let origin = &trace.origin;
     let what = trace.character.map_or_else(|| "what".to_owned(), |char| format!("{char:?}"));
     let how = if origin.mends { "brought back" } else { "inserted" };
-    let mut words = format!(
-        "{what} at {} of “{}” was {how} by {}{}\n",
-        trace.at,
-        trace.root,
-        device(&origin.author.to_string()),
-        you(origin.you)
-    );
+    let who = format!("{}{}", device(&origin.author.to_string()), you(origin.you));
+    let who = match &origin.guest {
+        Some(guest) => format!("the guest “{guest}”, for whom {who} signed"),
+        None => who,
+    };
+    let mut words = format!("{what} at {} of “{}” was {how} by {who}\n", trace.at, trace.root);
     words += &format!("  when    {}, by its author's clock\n", time(origin.time));
     words += &format!("  where   entry {} of chain {}\n", origin.entry, origin.chain);
     words += &format!("          hash {}\n", origin.hash);

@@ -8,8 +8,8 @@ use driftline::{Branch, Edit, Level, Space};
 use yrs::{Text, TextRef};
 
 use super::typist::{Typist, retry};
-use crate::cli::content::BODY;
 use crate::cli::error::{Error, ReplayError};
+use driftline::content::BODY;
 
 type Written = Result<Vec<u8>, ReplayError>;
 

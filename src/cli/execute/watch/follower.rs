@@ -8,9 +8,9 @@ use driftline_core::document::OpenDocument;
 use yrs::types::{DeepObservable, Delta};
 use yrs::{Any, Observable, Out, ReadTxn, Transact};
 
-use crate::cli::content::BODY;
 use crate::cli::error::Error;
 use crate::cli::report::Difference;
+use driftline::content::BODY;
 
 /// Nothing is ever written in it, so any id of a client will do.
 const CLIENT: u64 = 1;

@@ -7,25 +7,25 @@ use serde_json::{Map, Value};
 use yrs::types::{AsPrelim, ToJson};
 use yrs::{Any, ArrayRef, GetString, In, MapRef, Out, ReadTxn, TextRef, XmlTextRef};
 
-/// The root that the command line types into.
-pub(super) const BODY: &str = "body";
+/// The root that the command line types into, and takes for text.
+pub const BODY: &str = "body";
 
 /// All roots by name. `body` is text, if it can be.
-pub(super) fn whole(txn: &impl ReadTxn) -> Value {
+pub fn whole(txn: &impl ReadTxn) -> Value {
     let entries = roots(txn).into_iter();
     let entries = entries.filter_map(|name| root(txn, &name).map(|value| (name, value)));
     Value::Object(entries.collect::<Map<_, _>>())
 }
 
 /// The names of all roots.
-pub(super) fn roots(txn: &impl ReadTxn) -> Vec<String> {
+pub fn roots(txn: &impl ReadTxn) -> Vec<String> {
     let mut names: Vec<_> = txn.root_refs().map(|(name, _)| name.to_owned()).collect();
     names.sort_unstable();
     names
 }
 
 /// One root, if it is there.
-pub(super) fn root(txn: &impl ReadTxn, name: &str) -> Option<Value> {
+pub fn root(txn: &impl ReadTxn, name: &str) -> Option<Value> {
     let value = serde_json::to_value(read(txn.get(name)?, txn)).unwrap_or_default();
     // What holds nothing looks like an empty map or array.
     let holds_nothing =
@@ -34,7 +34,7 @@ pub(super) fn root(txn: &impl ReadTxn, name: &str) -> Option<Value> {
 }
 
 /// The text of `body`; empty if there is none.
-pub(super) fn body(txn: &impl ReadTxn) -> String {
+pub fn body(txn: &impl ReadTxn) -> String {
     match root(txn, BODY) {
         Some(Value::String(text)) => text,
         _ => String::new(),
