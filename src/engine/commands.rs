@@ -7,7 +7,7 @@ use bincode::{Decode, Encode};
 use driftline_core::codec;
 use driftline_core::command::{Answer, CommandId, OutboxEntry, Task, TaskId, Verdict};
 use driftline_core::id::SpaceId;
-use driftline_core::record::{Bucket, Key, Table, Value};
+use driftline_core::record::{Bucket, Homes, Key, Table, Value};
 use driftline_core::space::{PublishError, SubmitError, Submitted};
 use driftline_storage::Record;
 use tokio::sync::{oneshot, watch};
@@ -90,6 +90,8 @@ pub(crate) struct Numbered {
 pub(crate) struct Shown {
     pub(crate) preview: Table,
     pub(crate) confirmed: Table,
+    /// Nothing before the space is shown for the first time.
+    pub(crate) homes: Option<Homes>,
 }
 
 /// What each space shows, for everybody who looks, without asking the engine.
@@ -199,7 +201,8 @@ impl Engine {
         let Some(slot) = self.spaces.get(&id) else { return };
         let ledger = slot.space.ledger();
         let (preview, confirmed) = (ledger.preview().clone(), ledger.confirmed().clone());
-        self.showcase.show(id, Shown { preview, confirmed });
+        let homes = Some(ledger.homes().clone());
+        self.showcase.show(id, Shown { preview, confirmed, homes });
     }
 
     fn submit(

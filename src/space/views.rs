@@ -62,6 +62,12 @@ impl View {
     pub fn confirmed(&self) -> &Table {
         &self.shown.confirmed
     }
+
+    /// The decided records of the common bucket, which are every member's to see.
+    pub fn common(&self) -> Table {
+        let confirmed = &self.shown.confirmed;
+        self.shown.homes.as_ref().map_or_else(Table::default, |homes| homes.in_common(confirmed))
+    }
 }
 
 impl Space {

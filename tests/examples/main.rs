@@ -93,6 +93,11 @@ async fn a_ticket_is_closed_once_and_one_mail_leaves() {
         if let Some(paper) = paper {
             assert_eq!((paper.state, paper.email.as_str()), (State::Open, "desk@example.org"));
         }
+        let common = space.view().common();
+        assert!(
+            common.all::<Ticket>().expect("these are tickets").is_empty(),
+            "all are somebody's"
+        );
         let work = space.view().all::<WorkItem>().expect("these are things to do");
         assert_eq!(work.len(), if name == "ben" { 0 } else { 2 }, "{name} has {work:?}");
         assert_eq!(space.outbox().await.expect("it is open"), [], "nothing waits");

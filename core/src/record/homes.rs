@@ -2,7 +2,7 @@
 
 use rpds::RedBlackTreeMapSync;
 
-use super::{Bucket, Home, RowId};
+use super::{Bucket, Home, RowId, Table};
 use crate::id::DocumentId;
 
 /// Where records are, and since when. It is about the decided ones alone; a copy costs nothing.
@@ -28,6 +28,14 @@ impl Homes {
     /// Where a record is, or was before it moved to where it can't be seen from here.
     pub fn of(&self, row: &RowId) -> &Home {
         self.moved.get(row).map_or(&self.common, |(home, _)| home)
+    }
+
+    /// Those of the decided records that are in the common bucket: what every member sees.
+    pub fn in_common(&self, confirmed: &Table) -> Table {
+        let mut common = confirmed.clone();
+        let elsewhere = self.moved.iter().filter(|(_, (home, _))| *home != self.common);
+        elsewhere.for_each(|(row, _)| common.remove(row));
+        common
     }
 
     /// By which decision it came to be there, as far as that is known.

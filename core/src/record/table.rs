@@ -89,6 +89,11 @@ impl Table {
         cells.map(|(name, cell)| (id.field(name), cell))
     }
 
+    /// Takes a whole record out.
+    pub(super) fn remove(&mut self, id: &RowId) {
+        self.rows.remove_mut(id);
+    }
+
     /// Sets a field, or takes it out.
     pub(crate) fn set(&mut self, place: &Place, cell: Option<Cell>) {
         let Some(row) = self.rows.get_mut(&place.row) else {

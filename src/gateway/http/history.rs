@@ -15,7 +15,7 @@ const REMEMBERED: usize = 512;
 #[derive(Default)]
 pub(in super::super) struct Histories(Mutex<HashMap<SpaceId, Arc<History>>>);
 
-/// The last states of a space's confirmed records, by number.
+/// The last states of a space's confirmed records, by number: of those in the common bucket, as guests are granted no other.
 pub(in super::super) struct History {
     states: Mutex<VecDeque<Table>>,
     /// The number of the newest state; 0 while there is none.
@@ -33,23 +33,23 @@ impl Histories {
 
 impl History {
     fn begin(space: &Space) -> Arc<Self> {
-        let states = Mutex::new(VecDeque::from([space.view().confirmed().clone()]));
+        let states = Mutex::new(VecDeque::from([space.view().common()]));
         let history = Arc::new(Self { states, newest: watch::Sender::new(1) });
         let (mut views, kept) = (space.views(), history.clone());
         tokio::spawn(async move {
             while let Ok(view) = views.next().await {
-                kept.add(view.confirmed());
+                kept.add(view.common());
             }
         });
         history
     }
 
-    fn add(&self, table: &Table) {
+    fn add(&self, table: Table) {
         let mut states = self.lock();
-        if states.back() == Some(table) {
+        if states.back() == Some(&table) {
             return;
         }
-        states.push_back(table.clone());
+        states.push_back(table);
         if states.len() > REMEMBERED {
             states.pop_front();
         }
