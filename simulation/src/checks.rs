@@ -56,8 +56,13 @@ impl World {
         let members: Vec<_> = self.members().collect();
         let running =
             self.devices.iter().filter(|device| device.process.is_some() && !device.hostile);
+        // Whoever lost their disk after they were removed is not let in again, and not told of it by a space of their own.
+        let refused = |device: &crate::device::Device| {
+            let id = device.id();
+            members.iter().any(|(_, space)| space.roster().former(&id).is_some())
+        };
         let removed = |device: &&crate::device::Device| {
-            device.space().is_some_and(|space| space.role().is_none())
+            device.space().map_or_else(|| refused(device), |space| space.role().is_none())
         };
         let out = running.clone().filter(removed).count();
         if members.len() + out < running.count() && !self.mischief {
