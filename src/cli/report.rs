@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use driftline::{ChainId, CommandId, DeviceId, DocumentId, Hash, Objection, Rank, Role, SpaceId};
+use driftline::{
+    ChainId, CommandId, Damaged, DeviceId, DocumentId, DocumentStatus, Hash, Objection, Rank, Role,
+    SpaceId,
+};
 use serde::{Deserialize, Serialize};
 
 /// One answer, or a part of it.
@@ -28,7 +31,7 @@ pub(super) enum Report {
     Granted { space: SpaceId, bucket: String, device: DeviceId },
     Revoked { space: SpaceId, bucket: String, device: DeviceId },
     Joined { space: SpaceId, name: String, documents: usize, already: bool },
-    Documents { space: SpaceId, documents: Vec<Document> },
+    Documents { space: SpaceId, documents: Vec<DocumentStatus> },
     Deleted { space: SpaceId, name: String },
     Imported { document: DocumentId, name: String },
     Restored { space: SpaceId, name: String },
@@ -393,15 +396,6 @@ pub(super) enum Trouble {
     Failed(String),
 }
 
-/// A document of which something stored has changed.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Damaged {
-    pub(super) document: DocumentId,
-    pub(super) name: String,
-    pub(super) chain: ChainId,
-    pub(super) entry: u64,
-}
-
 #[derive(Serialize, Deserialize)]
 pub(super) struct Space {
     pub(super) space: SpaceId,
@@ -410,7 +404,7 @@ pub(super) struct Space {
     /// By whom and when this device was removed, if it was.
     pub(super) removed: Option<Removal>,
     pub(super) peers: Vec<Peer>,
-    pub(super) documents: Vec<Document>,
+    pub(super) documents: Vec<DocumentStatus>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -439,25 +433,6 @@ pub(super) enum State {
     Meeting,
     CatchingUp,
     Live,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct Document {
-    pub(super) document: DocumentId,
-    pub(super) name: String,
-    pub(super) entries: u64,
-    pub(super) chains: usize,
-    pub(super) saved: bool,
-    /// How many peers say that they saved all of it.
-    pub(super) peers: usize,
-    /// Whether an anchor says so.
-    pub(super) anchored: bool,
-    /// How many edits that this device made since it was opened no other member is known to have saved.
-    pub(super) waiting: u64,
-    /// Whether it made more before, and nobody is known to have saved those.
-    pub(super) waiting_from_before: bool,
-    /// How many entries that connected peers offer are not here yet.
-    pub(super) behind: u64,
 }
 
 /// A value of an app's, or a verdict upon it, as a part of an answer: both are JSON by their nature.

@@ -8,9 +8,10 @@ mod status;
 mod verify;
 mod why;
 
+use driftline::DocumentStatus;
 use owo_colors::{OwoColorize, Stream};
 
-use super::report::{Document, NamedSpace, Online, Present, Replayed, Report};
+use super::report::{NamedSpace, Online, Present, Replayed, Report};
 
 /// An answer as a person reads it.
 pub(super) fn words(report: &Report) -> String {
@@ -111,7 +112,7 @@ fn space(space: &NamedSpace) -> String {
     format!("{id}  {}", space.name)
 }
 
-fn document(document: &Document) -> String {
+fn document(document: &DocumentStatus) -> String {
     format!("{}  {}", document.name, count(document.entries, "entry"))
 }
 

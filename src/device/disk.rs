@@ -31,7 +31,7 @@ pub enum DiskState {
 }
 
 /// Entries of a chain whose stored bytes have changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Damaged {
     /// The document.
     pub document: DocumentId,

@@ -52,7 +52,7 @@ pub enum PeerState {
 }
 
 /// How one document stands.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DocumentStatus {
     /// Its id.
     pub document: DocumentId,

@@ -3,7 +3,6 @@
 use driftline::Device;
 
 use super::find;
-use super::status::document_report;
 use crate::cli::error::{Error, NameError};
 use crate::cli::output::Speaker;
 use crate::cli::report::Report;
@@ -12,7 +11,7 @@ use driftline::content;
 
 pub(super) async fn list(device: &Device, space: &str, speaker: &Speaker) -> Result<(), Error> {
     let space = find::space(device, space).await?;
-    let documents = space.status().await?.documents.into_iter().map(document_report).collect();
+    let documents = space.status().await?.documents;
     speaker.report(Report::Documents { space: space.id(), documents }).await;
     Ok(())
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use driftline::{
-    Connection, Damaged, Device, DeviceId, DiskState, DiskStatus, DocumentStatus, PeerState,
-    PeerStatus, SpaceStatus,
+    Connection, Device, DeviceId, DiskState, DiskStatus, PeerState, PeerStatus, SpaceStatus,
 };
 
 use super::find;
@@ -35,7 +34,6 @@ pub(super) async fn status(
         DiskState::Full => Some(Trouble::Full),
         DiskState::Failed { why } => Some(Trouble::Failed(why)),
     };
-    let damaged = damaged.into_iter().map(damage_report).collect();
     let status = report::Status { device: device.id(), disk, damaged, spaces: reports };
     speaker.report(Report::Status(status)).await;
     Ok(())
@@ -45,13 +43,7 @@ fn space_report(status: SpaceStatus, connections: &Connections) -> report::Space
     let SpaceStatus { space, name, role, removed, peers, documents } = status;
     let removed = removed.map(|former| report::Removal { by: former.by, at: former.at.0 });
     let peers = peers.into_iter().map(|peer| peer_report(&peer, connections)).collect();
-    let documents = documents.into_iter().map(document_report).collect();
     report::Space { space, name, role, removed, peers, documents }
-}
-
-fn damage_report(damaged: Damaged) -> report::Damaged {
-    let Damaged { document, name, chain, entry } = damaged;
-    report::Damaged { document, name, chain, entry }
 }
 
 fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {
@@ -68,32 +60,5 @@ fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {
         address: connection.map(|connection| connection.address.to_string()),
         transport: connection.map(|connection| connection.transport.to_string()),
         objection: peer.objection,
-    }
-}
-
-pub(super) fn document_report(status: DocumentStatus) -> report::Document {
-    let DocumentStatus {
-        document,
-        name,
-        entries,
-        chains,
-        saved,
-        peers,
-        anchored,
-        waiting,
-        behind,
-        waiting_from_before,
-    } = status;
-    report::Document {
-        document,
-        name,
-        entries,
-        chains,
-        saved,
-        peers,
-        anchored,
-        waiting,
-        waiting_from_before,
-        behind,
     }
 }

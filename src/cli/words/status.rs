@@ -1,10 +1,11 @@
 //! "Am I synced?", in words.
 
+use driftline::{Damaged, DocumentStatus};
 use owo_colors::{OwoColorize, Stream, Style};
 
 use super::change::time;
 use super::count;
-use crate::cli::report::{Damaged, Document, Peer, Space, State, Status, Trouble};
+use crate::cli::report::{Peer, Space, State, Status, Trouble};
 
 pub(super) fn words(status: &Status) -> String {
     let mut words = format!("device {}\n", status.device);
@@ -73,7 +74,7 @@ fn peer(peer: &Peer) -> String {
     format!("peer {device} ({}): {state}{how}{objection}", peer.role.name())
 }
 
-fn document(document: &Document, width: usize) -> String {
+fn document(document: &DocumentStatus, width: usize) -> String {
     let here = match (document.behind, document.saved) {
         (0, true) => paint("saved", Style::new().green()),
         (0, false) => paint("saving", Style::new().yellow()),
