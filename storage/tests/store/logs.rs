@@ -1,6 +1,6 @@
 //! What was appended to logs is read back, whole or from any frontier on.
 
-use std::sync::LazyLock;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use driftline_core::id::{DocumentId, Hash};
@@ -12,12 +12,18 @@ use quickcheck::quickcheck;
 use crate::author::Author;
 use crate::open;
 
-/// One store for all cases, so that they also meet each other's documents.
-static SHARED: LazyLock<(tempfile::TempDir, Store<SledEngine>)> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder.path().join("store"));
-    (folder, store)
-});
+thread_local! {
+    /// One store for all cases of a test, so that they also meet each other's documents. It goes with
+    /// the test's thread: a static of the process would never be dropped, and its folder would stay.
+    static SHARED: Rc<(Store<SledEngine>, tempfile::TempDir)> = Rc::new({
+        let folder = tempfile::tempdir().unwrap();
+        (open(&folder.path().join("store")), folder)
+    });
+}
+
+fn shared() -> Rc<(Store<SledEngine>, tempfile::TempDir)> {
+    SHARED.with(Rc::clone)
+}
 
 fn new_document() -> DocumentId {
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -35,7 +41,7 @@ fn holding(author: &Author, number: u64) -> Frontier {
 fn append(store: &Store<SledEngine>, author: &mut Author, split: &[Vec<u16>]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for lengths in split.iter().filter(|lengths| !lengths.is_empty()) {
-        let payload = |length: &u16| vec![*length as u8; usize::from(length % 3_000)];
+        let payload = |length: &u16| vec![*length as u8; usize::from(length % 1_000)];
         let payloads: Vec<_> = lengths.iter().map(payload).collect();
         store.append(&author.write(&payloads)).unwrap();
         all.extend(payloads);
@@ -45,7 +51,7 @@ fn append(store: &Store<SledEngine>, author: &mut Author, split: &[Vec<u16>]) ->
 
 quickcheck! {
     fn a_chain_reads_back_however_it_was_split(split: Vec<Vec<u16>>) -> bool {
-        let store = &SHARED.1;
+        let store = &shared().0;
         let mut author = Author::new(new_document(), 1);
         let written = append(store, &mut author, &split);
         let log = store.document(&author.head.document).unwrap();
@@ -53,7 +59,7 @@ quickcheck! {
     }
 
     fn beyond_a_frontier_is_exactly_what_is_missing(split: Vec<Vec<u16>>, held: u64) -> bool {
-        let store = &SHARED.1;
+        let store = &shared().0;
         let mut author = Author::new(new_document(), 1);
         let written = append(store, &mut author, &split);
         let held = held % (written.len() as u64 + 1);
@@ -63,7 +69,7 @@ quickcheck! {
     }
 
     fn small_budgets_add_up_to_the_whole(split: Vec<Vec<u16>>, budget: u16) -> bool {
-        let store = &SHARED.1;
+        let store = &shared().0;
         let mut author = Author::new(new_document(), 1);
         let written = append(store, &mut author, &split);
         let mut read = Vec::new();
@@ -82,7 +88,7 @@ quickcheck! {
     }
 
     fn up_to_a_frontier_is_nothing_that_came_after(before: Vec<Vec<u16>>, after: Vec<Vec<u16>>) -> bool {
-        let store = &SHARED.1;
+        let store = &shared().0;
         let mut author = Author::new(new_document(), 1);
         let written = append(store, &mut author, &before);
         let upto = holding(&author, written.len() as u64);
@@ -93,7 +99,7 @@ quickcheck! {
     }
 
     fn every_chain_is_read_from_where_the_frontier_says(a: Vec<Vec<u16>>, b: Vec<Vec<u16>>) -> bool {
-        let store = &SHARED.1;
+        let store = &shared().0;
         let document = new_document();
         let (mut one, mut two) = (Author::new(document, 1), Author::new(document, 2));
         let written = [append(store, &mut one, &a), append(store, &mut two, &b)];
@@ -112,9 +118,9 @@ quickcheck! {
 
 #[test]
 fn segments_that_follow_are_joined_up_to_the_limit() {
-    let store = &SHARED.1;
+    let store = &shared().0;
     let mut author = Author::new(new_document(), 1);
-    let written = append(store, &mut author, &vec![vec![2_999]; 100]);
+    let written = append(store, &mut author, &vec![vec![999]; 300]);
     let log = store.document(&author.head.document).unwrap();
     assert_eq!(author.check(&log.segments, 0), written);
     assert!(log.segments.iter().all(|segment| segment.body.len() <= MAX_SEGMENT_BYTES));
@@ -123,7 +129,7 @@ fn segments_that_follow_are_joined_up_to_the_limit() {
 
 #[test]
 fn an_entry_of_eight_megabytes_reads_back() {
-    let store = &SHARED.1;
+    let store = &shared().0;
     let mut author = Author::new(new_document(), 1);
     let payload: Vec<u8> = (0..8 << 20).map(|i: u32| i.wrapping_mul(2_654_435_761) as u8).collect();
     store.append(&author.write(std::slice::from_ref(&payload))).unwrap();
@@ -133,7 +139,7 @@ fn an_entry_of_eight_megabytes_reads_back() {
 
 #[test]
 fn a_document_is_loaded_from_its_snapshot_on() {
-    let store = &SHARED.1;
+    let store = &shared().0;
     let mut author = Author::new(new_document(), 1);
     let document = author.head.document;
     let written = append(store, &mut author, &[vec![1, 2], vec![3, 4]]);
@@ -149,7 +155,7 @@ fn a_document_is_loaded_from_its_snapshot_on() {
 
 #[test]
 fn a_lost_segment_is_noticed() {
-    let store = &SHARED.1;
+    let store = &shared().0;
     let mut author = Author::new(new_document(), 1);
     let document = author.head.document;
     append(store, &mut author, &[vec![1], vec![2]]);
