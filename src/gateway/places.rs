@@ -1,95 +1,97 @@
-//! How many are in, and from where.
+//! How many of something there may be, in all and for each: connections of an address, sockets of a guest.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::GatewayLimits;
-
-/// All connections, counted.
-pub(super) struct Seats {
-    limits: GatewayLimits,
-    taken: Mutex<Taken>,
+/// Places of one kind, counted by who has them.
+pub(super) struct Places<K: Eq + Hash> {
+    all: usize,
+    each: usize,
+    taken: Mutex<Taken<K>>,
     freed: Notify,
 }
 
-#[derive(Default)]
-struct Taken {
+struct Taken<K> {
     all: usize,
-    by_address: HashMap<IpAddr, usize>,
+    each: HashMap<K, usize>,
 }
 
-/// A connection's place, for as long as it is held.
-pub(super) struct Seat {
-    seats: Arc<Seats>,
-    address: IpAddr,
+/// One place, for as long as it is held.
+pub(super) struct Place<K: Eq + Hash> {
+    places: Arc<Places<K>>,
+    who: K,
 }
 
-impl Seats {
-    pub(super) fn new(limits: GatewayLimits) -> Arc<Self> {
-        Arc::new(Self { limits, taken: Mutex::default(), freed: Notify::new() })
+impl<K: Eq + Hash + Clone> Places<K> {
+    /// So many in all, and so many for each.
+    pub(super) fn new(all: usize, each: usize) -> Arc<Self> {
+        let taken = Mutex::new(Taken { all: 0, each: HashMap::new() });
+        Arc::new(Self { all, each, taken, freed: Notify::new() })
     }
 
-    /// A seat for somebody from that address, if there is one.
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = taken.by_address.get(&address).copied().unwrap_or_default();
-        if taken.all >= self.limits.connections || here >= self.limits.connections_per_address {
+    /// A place, if there is one.
+    pub(super) fn take(self: &Arc<Self>, who: &K) -> Option<Place<K>> {
+        let mut taken = self.lock();
+        let theirs = taken.each.get(who).copied().unwrap_or_default();
+        if taken.all >= self.all || theirs >= self.each {
             return None;
         }
         taken.all += 1;
-        taken.by_address.insert(address, here + 1);
-        Some(Seat { seats: self.clone(), address })
+        taken.each.insert(who.clone(), theirs + 1);
+        Some(Place { places: self.clone(), who: who.clone() })
     }
 }
 
-impl Seats {
-    /// Resolves when nobody is in.
+impl<K: Eq + Hash> Places<K> {
+    /// How many are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.lock().all
+    }
+
+    /// Resolves when none is taken.
     pub(super) async fn all_free(&self) {
         while self.taken() > 0 {
             self.freed.notified().await;
         }
     }
 
-    /// How many are taken.
-    pub(super) fn taken(&self) -> usize {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).all
+    fn lock(&self) -> MutexGuard<'_, Taken<K>> {
+        // It is whole between any two statements.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Seat {
+impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
-        let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.places.lock();
         taken.all -= 1;
-        let here = taken.by_address.get(&self.address).copied().unwrap_or_default();
-        match here {
-            0 | 1 => _ = taken.by_address.remove(&self.address),
-            _ => _ = taken.by_address.insert(self.address, here - 1),
+        if let Some(theirs) = taken.each.get_mut(&self.who) {
+            *theirs -= 1;
+            if *theirs == 0 {
+                taken.each.remove(&self.who);
+            }
         }
-        self.seats.freed.notify_one();
+        self.places.freed.notify_one();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     #[test]
-    fn seats_are_bounded_in_all_and_by_address_and_free_again_when_left() {
-        let limits =
-            GatewayLimits { connections: 3, connections_per_address: 2, ..Default::default() };
-        let seats = Seats::new(limits);
-        let from = |last| IpAddr::V4(Ipv4Addr::new(10, 0, 0, last));
-        let first = seats.take(from(1)).unwrap();
-        let _second = seats.take(from(1)).unwrap();
-        assert!(seats.take(from(1)).is_none(), "two from one address are in");
-        let _third = seats.take(from(2)).unwrap();
-        assert!(seats.take(from(3)).is_none(), "three are in");
+    fn places_are_bounded_in_all_and_for_each_and_free_again_when_left() {
+        let places = Places::new(3, 2);
+        let first = places.take(&"Ann").unwrap();
+        let _second = places.take(&"Ann").unwrap();
+        assert!(places.take(&"Ann").is_none(), "Ann has two");
+        let _third = places.take(&"Bob").unwrap();
+        assert!(places.take(&"Carol").is_none(), "three are taken");
         drop(first);
-        assert!(seats.take(from(1)).is_some());
+        assert!(places.take(&"Ann").is_some());
+        assert_eq!(places.lock().each.len(), 2, "who has none is not remembered");
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Extension;
 use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -16,12 +16,16 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
+use super::allowance::Allowance;
+use super::caller::Caller;
 use super::closing::Closing;
+use super::credentials::Shown;
 use super::dialect::{Dialect, Said};
 use super::lobby::Lobby;
 use super::metrics::{Entry, Handshake, Spoken};
-use super::seats::Seat;
-use super::visit::{Heard, Visit};
+use super::rooms::Fresh;
+use super::server::Seat;
+use super::visit::{Heard, Told, Visit};
 use crate::{Admission, Edit, Level};
 
 /// Every connection has a buffer of this size for as long as it lasts, so it is small.
@@ -33,8 +37,9 @@ const BEAT: Duration = Duration::from_secs(15);
 /// How long a client may be silent. It answers pings.
 const SILENCE: Duration = Duration::from_secs(50);
 
-/// How long a client may take to read what is sent.
+/// How long a client may take to read what is sent, and how much of it in a second at the least if it is much.
 const SENDING: Duration = Duration::from_secs(30);
+const SLOWEST: usize = 16 << 10;
 
 /// How long a socket may be in no document.
 const IDLE: Duration = Duration::from_secs(10);
@@ -42,13 +47,19 @@ const IDLE: Duration = Duration::from_secs(10);
 /// In how many documents a socket may be.
 const MAX_VISITS: usize = 256;
 
+/// How many passes that don't count a socket may bring, and how much it may say about documents that it is not in.
+const MAX_STRAYS: usize = 256;
+
+/// How long whoever says too much is not heard.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// How many edits of a socket may wait to be saved: then it is not read until some are.
 const MAX_UNSAVED: usize = 256;
 
 /// What is called when a socket is asked for: everything that has to do with HTTP.
 pub(super) struct Request {
     lobby: Arc<Lobby>,
-    seat: Arc<Seat>,
+    seat: Seat,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 }
@@ -58,13 +69,13 @@ pub(super) async fn y_websocket(
     State(lobby): State<Arc<Lobby>>,
     Path((space, document)): Path<(String, String)>,
     Query(query): Query<HashMap<String, String>>,
-    Extension(seat): Extension<Arc<Seat>>,
+    Extension(seat): Extension<Seat>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let request = Request { lobby, seat, headers, upgrade };
-    request.answer(async move |lobby, socket| {
-        let mut socket = Socket::new(&lobby, Dialect::YWebsocket, socket, space);
+    request.answer(async move |lobby, headers, socket| {
+        let mut socket = Socket::new(&lobby, Dialect::YWebsocket, socket, (space, headers));
         let pass = query.get("token").map(String::as_str).unwrap_or_default();
         let closing = match socket.let_in("", &document, pass).await {
             Ok(()) => socket.run().await,
@@ -78,13 +89,13 @@ pub(super) async fn y_websocket(
 pub(super) async fn hocuspocus(
     State(lobby): State<Arc<Lobby>>,
     Path(space): Path<String>,
-    Extension(seat): Extension<Arc<Seat>>,
+    Extension(seat): Extension<Seat>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let request = Request { lobby, seat, headers, upgrade };
-    request.answer(async move |lobby, socket| {
-        let mut socket = Socket::new(&lobby, Dialect::Hocuspocus, socket, space);
+    request.answer(async move |lobby, headers, socket| {
+        let mut socket = Socket::new(&lobby, Dialect::Hocuspocus, socket, (space, headers));
         let closing = socket.run().await;
         socket.say_goodbye(closing).await;
     })
@@ -92,12 +103,15 @@ pub(super) async fn hocuspocus(
 
 impl Request {
     /// Opens the socket. Who may not come in is told so there, where clients can read why.
-    fn answer<F>(self, serve: impl FnOnce(Arc<Lobby>, WebSocket) -> F + Send + 'static) -> Response
+    fn answer<F>(
+        self,
+        serve: impl FnOnce(Arc<Lobby>, HeaderMap, WebSocket) -> F + Send + 'static,
+    ) -> Response
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let Self { lobby, seat, headers, upgrade } = self;
-        if !lobby.welcomes(&headers) {
+        if !lobby.origins.welcome(&headers) {
             return (StatusCode::FORBIDDEN, "pages of this origin may not come in").into_response();
         }
         let most = lobby.limits.frame_bytes;
@@ -107,7 +121,10 @@ impl Request {
             .max_message_size(most)
             .max_frame_size(most);
         upgrade.on_upgrade(async move |socket| {
-            serve(lobby, socket).await;
+            // Most sockets never look at it again, and stay for long.
+            let matters = lobby.backend.is_some() || headers.contains_key(header::COOKIE);
+            let headers = if matters { headers } else { HeaderMap::new() };
+            serve(lobby, headers, socket).await;
             drop(seat);
         })
     }
@@ -118,6 +135,8 @@ struct Socket<'a> {
     dialect: Dialect,
     socket: WebSocket,
     space: String,
+    /// The request that opened it, where that may say who somebody is.
+    headers: HeaderMap,
     /// The documents that it is in, by what the client calls them.
     visits: BTreeMap<String, Visit>,
     /// Told when one of them has something to tell.
@@ -125,12 +144,43 @@ struct Socket<'a> {
     /// Edits that are not saved yet, of clients that want to hear of that.
     unsaved: FuturesUnordered<BoxFuture<'static, (String, bool)>>,
     heard: Instant,
+    /// Since when it has been in no document, if it is in none.
+    idle: Instant,
+    /// How often it spoke for no document.
+    strays: usize,
+    /// What it said beyond its guest's allowance: it is not heard until that is made up for.
+    debt: Option<Debt>,
+}
+
+struct Debt {
+    allowance: Arc<Allowance>,
+    bytes: usize,
+    until: tokio::time::Instant,
 }
 
 impl<'a> Socket<'a> {
-    fn new(lobby: &'a Lobby, dialect: Dialect, socket: WebSocket, space: String) -> Self {
+    fn new(
+        lobby: &'a Lobby,
+        dialect: Dialect,
+        socket: WebSocket,
+        (space, headers): (String, HeaderMap),
+    ) -> Self {
         let (visits, news, unsaved) = (BTreeMap::new(), Arc::default(), FuturesUnordered::new());
-        Self { lobby, dialect, socket, space, visits, news, unsaved, heard: Instant::now() }
+        let (heard, idle, strays, debt) = (Instant::now(), Instant::now(), 0, None);
+        Self {
+            lobby,
+            dialect,
+            socket,
+            space,
+            headers,
+            visits,
+            news,
+            unsaved,
+            heard,
+            idle,
+            strays,
+            debt,
+        }
     }
 
     /// Goes on until the client hangs up, or is to be hung up on.
@@ -141,16 +191,21 @@ impl<'a> Socket<'a> {
         beat.reset();
         loop {
             let lasts = self.visits.values().map(|visit| visit.caller.lasts()).min();
+            let lasts = lasts.unwrap_or_else(|| IDLE.saturating_sub(self.idle.elapsed()));
+            let listens = self.unsaved.len() < MAX_UNSAVED && self.debt.is_none();
+            let pause = self.debt.as_ref().map(|debt| debt.until);
+            let pause = tokio::time::sleep_until(pause.unwrap_or_else(tokio::time::Instant::now));
             tokio::select! {
-                frame = self.socket.recv(), if self.unsaved.len() < MAX_UNSAVED => match frame {
+                frame = self.socket.recv(), if listens => match frame {
                     Some(Ok(frame)) => self.hear(frame).await?,
                     Some(Err(error)) => return Err(complaint(&error)),
                     None => return Ok(()),
                 },
+                () = pause, if self.debt.is_some() => self.settle(),
                 () = self.news.notified() => self.tell().await?,
                 Some((key, saved)) = self.unsaved.next() => self.acknowledge(&key, saved).await?,
                 _ = beat.tick() => self.beat().await?,
-                () = tokio::time::sleep(lasts.unwrap_or(IDLE)) => self.review().await?,
+                () = tokio::time::sleep(lasts) => self.review().await?,
                 _ = standings.next() => self.review().await?,
                 () = self.lobby.left() => return Err(Closing::Leaving),
             }
@@ -159,14 +214,18 @@ impl<'a> Socket<'a> {
 
     async fn hear(&mut self, frame: Frame) -> Result<(), Closing> {
         self.heard = Instant::now();
-        let Frame::Binary(bytes) = frame else { return Ok(()) };
+        let Frame::Binary(bytes) = frame else { return self.stray() };
         let (key, said) = self.dialect.read(&bytes).map_err(|_| Closing::Nonsense)?;
         let (metrics, dialect) = (&self.lobby.metrics, self.dialect);
         metrics.messages.get_or_create(&Spoken { dialect, kind: said.kind() }).inc();
         match said {
             Said::Message(message) => {
                 // What comes for a document that was closed was under way.
-                let Some(visit) = self.visits.get_mut(key) else { return Ok(()) };
+                let Some(visit) = self.visits.get_mut(key) else { return self.stray() };
+                if !visit.caller.allowance.take(bytes.len()) {
+                    let allowance = visit.caller.allowance.clone();
+                    self.debt = Some(Debt::new(allowance, bytes.len()));
+                }
                 let begun = Instant::now();
                 let heard = visit.hear(message).await;
                 if let Ok(Heard::Wrote(_)) = heard {
@@ -182,6 +241,7 @@ impl<'a> Socket<'a> {
                 let document = key.split('\0').next().unwrap_or(key);
                 match self.let_in(key, document, pass).await {
                     Err(closing) if closing.denies() => {
+                        self.stray()?;
                         let denied = self.dialect.denied(closing.reason());
                         self.send(key, denied).await
                     }
@@ -190,9 +250,25 @@ impl<'a> Socket<'a> {
             }
             Said::Leaves => {
                 self.visits.remove(key);
+                self.idle = Instant::now();
                 Ok(())
             }
-            Said::Nothing => Ok(()),
+            Said::Nothing => self.stray(),
+        }
+    }
+
+    /// It said something that costs nobody's allowance.
+    fn stray(&mut self) -> Result<(), Closing> {
+        self.strays += 1;
+        if self.strays > MAX_STRAYS { Err(Closing::NoPass) } else { Ok(()) }
+    }
+
+    /// Makes up for what was said too much, if there is enough again.
+    fn settle(&mut self) {
+        if let Some(Debt { allowance, bytes, .. }) = self.debt.take()
+            && !allowance.take(bytes)
+        {
+            self.debt = Some(Debt::new(allowance, bytes));
         }
     }
 
@@ -207,14 +283,19 @@ impl<'a> Socket<'a> {
     }
 
     async fn enter(&mut self, key: &str, document: &str, pass: &str) -> Result<(), Closing> {
-        let caller = self.lobby.caller(pass, &self.space).await?;
+        let shown = Shown { token: Some(pass), headers: &self.headers };
+        let caller = self.lobby.caller(shown, &self.space).await?;
         let full = self.visits.len() >= MAX_VISITS;
         match self.visits.get_mut(key) {
-            Some(visit) if visit.caller.guest == caller.guest => visit.caller = caller,
+            Some(visit) if visit.caller.guest == caller.guest => visit.caller.renew(caller),
             Some(_) => return Err(Closing::NoPass),
             None if full => return Err(Closing::TryAgain),
             None => {
-                let inside = self.lobby.enter(&caller, document).await?;
+                let theirs = self.visits.values().map(|visit| &visit.caller);
+                let mut theirs = theirs.filter(|known| known.key() == caller.key());
+                let place = theirs.find_map(Caller::place).or_else(|| self.lobby.place(&caller));
+                let caller = caller.sit(place.ok_or(Closing::TryAgain)?);
+                let inside = self.lobby.enter(&caller, document, Fresh::Welcome).await?;
                 let most = self.lobby.limits.waiting_bytes;
                 let (told, news) = (self.dialect.acknowledges(), self.news.clone());
                 let visit = Visit::new(caller, inside, told, most, news);
@@ -257,9 +338,16 @@ impl<'a> Socket<'a> {
         let mut frames = Vec::new();
         let mut gone = Vec::new();
         for (key, visit) in &mut self.visits {
-            match visit.tell().await {
-                Ok(messages) => frames
-                    .extend(messages.into_iter().map(|message| self.dialect.frame(key, message))),
+            match visit.tell(&self.lobby.budget).await {
+                Ok(Told { messages, part, was_behind }) => {
+                    self.lobby.metrics.resyncs.inc_by(was_behind.into());
+                    let messages = messages.into_iter();
+                    frames.extend(messages.map(|message| self.dialect.frame(key, message)));
+                    // Nobody holds memory while they wait for more of it.
+                    if part.is_some() {
+                        send(&mut self.socket, frames.drain(..).map(Frame::Binary)).await?;
+                    }
+                }
                 Err(closing) => gone.push((key.clone(), closing)),
             }
         }
@@ -284,22 +372,36 @@ impl<'a> Socket<'a> {
         send(&mut self.socket, frames).await
     }
 
-    /// What guests may do has changed, or a pass has ended.
+    /// What guests may do has changed, or it is not known any more.
     async fn review(&mut self) -> Result<(), Closing> {
         if self.visits.is_empty() {
             return Err(Closing::NoPass);
         }
         for key in self.visits.keys().cloned().collect::<Vec<_>>() {
-            if let Err(closing) = self.welcome(&key).await {
+            let known = match self.ask_again(&key).await {
+                Ok(()) => self.welcome(&key).await,
+                lost => lost,
+            };
+            if let Err(closing) = known {
                 self.dismiss(&key, closing).await?;
             }
         }
         Ok(())
     }
 
+    /// Asks who a guest is, if that is to be asked again.
+    async fn ask_again(&mut self, key: &str) -> Result<(), Closing> {
+        let visit = self.visits.get_mut(key).filter(|visit| visit.caller.is_due());
+        let Some(visit) = visit else { return Ok(()) };
+        let again = self.lobby.again(&visit.caller).await?;
+        visit.caller.renew(again);
+        Ok(())
+    }
+
     /// Closes a document, and the socket if it has no other.
     async fn dismiss(&mut self, key: &str, closing: Closing) -> Result<(), Closing> {
         self.visits.remove(key);
+        self.idle = Instant::now();
         if self.visits.is_empty() || !closing.denies() {
             return Err(closing);
         }
@@ -331,6 +433,12 @@ impl<'a> Socket<'a> {
     }
 }
 
+impl Debt {
+    fn new(allowance: Arc<Allowance>, bytes: usize) -> Self {
+        Self { allowance, bytes, until: tokio::time::Instant::now() + PAUSE }
+    }
+}
+
 /// Whether an edit was saved as a whole, once that is clear.
 async fn saved(key: String, edit: Edit<Admission>) -> (String, bool) {
     let saved = edit.reached(Level::Saved).await.is_ok();
@@ -341,13 +449,17 @@ async fn send(
     socket: &mut WebSocket,
     frames: impl IntoIterator<Item = Frame>,
 ) -> Result<(), Closing> {
+    let frames: Vec<_> = frames.into_iter().collect();
+    let length = |frame: &Frame| if let Frame::Binary(bytes) = frame { bytes.len() } else { 0 };
+    let bytes: usize = frames.iter().map(length).sum();
+    let patience = SENDING + Duration::from_secs((bytes / SLOWEST) as u64);
     let sending = async {
         for frame in frames {
             socket.feed(frame).await?;
         }
         socket.flush().await
     };
-    match tokio::time::timeout(SENDING, sending).await {
+    match tokio::time::timeout(patience, sending).await {
         Ok(Ok(())) => Ok(()),
         // It reads no more, or too slowly; what it lacks it gets when it comes again.
         Ok(Err(_)) | Err(_) => Err(Closing::TryAgain),

@@ -11,36 +11,36 @@ use crate::description::Description;
 use crate::eventually;
 use crate::plain::{Answer, ask};
 
-const NOTES: &str = "/v1/spaces/kitchen/documents/notes/today";
+pub(crate) const NOTES: &str = "/v1/spaces/kitchen/documents/notes/today";
 
 /// A guest with a pass.
-struct Guest {
+pub(crate) struct Guest {
     port: u16,
     bearer: String,
 }
 
 impl Guest {
-    fn of(anchor: &Anchor, name: &str, role: &str) -> Self {
+    pub(crate) fn of(anchor: &Anchor, name: &str, role: &str) -> Self {
         let bearer = format!("Authorization: Bearer {}", anchor.pass(name, role, "1h"));
         Self { port: anchor.port(), bearer }
     }
 
-    fn gets(&self, path: &str) -> Answer {
+    pub(crate) fn gets(&self, path: &str) -> Answer {
         self.gets_with(path, &[])
     }
 
-    fn gets_with(&self, path: &str, headers: &[&str]) -> Answer {
+    pub(crate) fn gets_with(&self, path: &str, headers: &[&str]) -> Answer {
         let headers: Vec<_> = headers.iter().copied().chain([self.bearer.as_str()]).collect();
         ask(self.port, "GET", path, &headers, &[])
     }
 
-    fn posts(&self, path: &str, body: &[u8]) -> Answer {
+    pub(crate) fn posts(&self, path: &str, body: &[u8]) -> Answer {
         ask(self.port, "POST", path, &[&self.bearer], body)
     }
 }
 
 /// An update that types a text under a client id.
-fn typed(client: u64, text: &str) -> Vec<u8> {
+pub(crate) fn typed(client: u64, text: &str) -> Vec<u8> {
     let doc = Doc::with_client_id(client);
     let body = doc.get_or_insert_text("body");
     body.push(&mut doc.transact_mut(), text);
