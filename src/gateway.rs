@@ -46,6 +46,7 @@ mod rooms;
 mod server;
 mod socket;
 mod tls;
+mod upgrade;
 mod visit;
 mod wire;
 

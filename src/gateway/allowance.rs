@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use driftline_core::clock::SteadyTime;
 use driftline_core::space::Tokens;
 
 use super::GatewayLimits;
 use super::caller::GuestKey;
+
+/// How long whoever says too much is not heard.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is left to each guest who was here lately.
 pub(super) struct Allowances {
@@ -91,6 +94,27 @@ impl Allowance {
     fn with<T>(&self, look: impl FnOnce(&mut Left, SteadyTime) -> T) -> T {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         look(&mut left, SteadyTime(self.begun.elapsed()))
+    }
+}
+
+/// What was said beyond an allowance. Whoever said it is not heard until that is made up for.
+pub(super) struct Debt {
+    allowance: Arc<Allowance>,
+    bytes: usize,
+    /// When to see whether there is enough again.
+    pub(super) until: tokio::time::Instant,
+}
+
+impl Debt {
+    pub(super) fn new(allowance: Arc<Allowance>, bytes: usize) -> Self {
+        Self { allowance, bytes, until: tokio::time::Instant::now() + PAUSE }
+    }
+
+    /// Makes up for it if there is enough, and gives what is left of it.
+    pub(super) fn settle(self) -> Option<Self> {
+        let Self { allowance, bytes, .. } = self;
+        let settled = allowance.take(bytes);
+        (!settled).then(|| Self::new(allowance, bytes))
     }
 }
 

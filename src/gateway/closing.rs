@@ -2,7 +2,7 @@
 //!
 //! As y-websocket 3.1 has it, codes from 4400 on mean "don't come again like that", and all others "try again".
 
-use axum::extract::ws::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::{AdmitError, ApplyError, EditError};
 
@@ -80,6 +80,6 @@ impl Closing {
     }
 
     pub(super) fn frame(self) -> CloseFrame {
-        CloseFrame { code: self.code(), reason: self.reason().into() }
+        CloseFrame { code: self.code().into(), reason: self.reason().into() }
     }
 }

@@ -25,7 +25,7 @@ use tower_service::Service;
 use super::http::Problem;
 use super::lobby::Lobby;
 use super::places::Place;
-use super::{address, http, socket};
+use super::{address, http, upgrade};
 
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,8 +45,8 @@ const MAX_HEAD: usize = 16 << 10;
 /// Serves until the gateway closes.
 pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, lobby: Arc<Lobby>) {
     let router = http::routes(&lobby)
-        .route("/y/{space}/{*document}", any(socket::y_websocket))
-        .route("/h/{space}", any(socket::hocuspocus))
+        .route("/y/{space}/{*document}", any(upgrade::y_websocket))
+        .route("/h/{space}", any(upgrade::hocuspocus))
         .with_state(lobby.clone());
     // A body that comes too slowly is not waited for; answers to those who wait come before that.
     let late = StatusCode::REQUEST_TIMEOUT;
@@ -137,8 +137,10 @@ impl Guard {
             },
             None => self.seat.clone(),
         };
-        request.extensions_mut().insert(seat);
-        self.router.call(request).await
+        request.extensions_mut().insert(seat.clone());
+        let answer = self.router.call(request).await;
+        drop(seat);
+        answer
     }
 }
 

@@ -1,22 +1,21 @@
 //! One client's socket, from its coming to its going.
 
-use std::collections::{BTreeMap, HashMap};
+pub(super) mod frames;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Extension;
-use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, StreamExt};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
+use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::allowance::Allowance;
+use super::allowance::Debt;
 use super::caller::Caller;
 use super::closing::Closing;
 use super::credentials::Shown;
@@ -24,12 +23,9 @@ use super::dialect::{Dialect, Said};
 use super::lobby::Lobby;
 use super::metrics::{Entry, Handshake, Spoken};
 use super::rooms::Fresh;
-use super::server::Seat;
 use super::visit::{Heard, Told, Visit};
 use crate::{Admission, Edit, Level};
-
-/// Every connection has a buffer of this size for as long as it lasts, so it is small.
-const BUFFER: usize = 4 << 10;
+use frames::{WebSocket, complaint, send};
 
 /// How often a client is told something, whether there is anything to tell or not: they hang up after 30 s.
 const BEAT: Duration = Duration::from_secs(15);
@@ -37,100 +33,20 @@ const BEAT: Duration = Duration::from_secs(15);
 /// How long a client may be silent. It answers pings.
 const SILENCE: Duration = Duration::from_secs(50);
 
-/// How long a client may take to read what is sent, and how much of it in a second at the least if it is much.
-const SENDING: Duration = Duration::from_secs(30);
-const SLOWEST: usize = 16 << 10;
-
 /// How long a socket may be in no document.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// In how many documents a socket may be.
 const MAX_VISITS: usize = 256;
 
-/// How many passes that don't count a socket may bring, and how much it may say about documents that it is not in.
+/// How often in a row a socket may say what costs nobody's allowance: bring passes that don't count, ping, or speak of
+/// documents that it is not in.
 const MAX_STRAYS: usize = 256;
-
-/// How long whoever says too much is not heard.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// How many edits of a socket may wait to be saved: then it is not read until some are.
 const MAX_UNSAVED: usize = 256;
 
-/// What is called when a socket is asked for: everything that has to do with HTTP.
-pub(super) struct Request {
-    lobby: Arc<Lobby>,
-    seat: Seat,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-}
-
-/// A y-websocket client: its pass and its document stand in the address.
-pub(super) async fn y_websocket(
-    State(lobby): State<Arc<Lobby>>,
-    Path((space, document)): Path<(String, String)>,
-    Query(query): Query<HashMap<String, String>>,
-    Extension(seat): Extension<Seat>,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Response {
-    let request = Request { lobby, seat, headers, upgrade };
-    request.answer(async move |lobby, headers, socket| {
-        let mut socket = Socket::new(&lobby, Dialect::YWebsocket, socket, (space, headers));
-        let pass = query.get("token").map(String::as_str).unwrap_or_default();
-        let closing = match socket.let_in("", &document, pass).await {
-            Ok(()) => socket.run().await,
-            Err(closing) => Err(closing),
-        };
-        socket.say_goodbye(closing).await;
-    })
-}
-
-/// A Hocuspocus client: it says on its socket which documents it wants, and brings a pass for each.
-pub(super) async fn hocuspocus(
-    State(lobby): State<Arc<Lobby>>,
-    Path(space): Path<String>,
-    Extension(seat): Extension<Seat>,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Response {
-    let request = Request { lobby, seat, headers, upgrade };
-    request.answer(async move |lobby, headers, socket| {
-        let mut socket = Socket::new(&lobby, Dialect::Hocuspocus, socket, (space, headers));
-        let closing = socket.run().await;
-        socket.say_goodbye(closing).await;
-    })
-}
-
-impl Request {
-    /// Opens the socket. Who may not come in is told so there, where clients can read why.
-    fn answer<F>(
-        self,
-        serve: impl FnOnce(Arc<Lobby>, HeaderMap, WebSocket) -> F + Send + 'static,
-    ) -> Response
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let Self { lobby, seat, headers, upgrade } = self;
-        if !lobby.origins.welcome(&headers) {
-            return (StatusCode::FORBIDDEN, "pages of this origin may not come in").into_response();
-        }
-        let most = lobby.limits.frame_bytes;
-        let upgrade = upgrade
-            .read_buffer_size(BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(most)
-            .max_frame_size(most);
-        upgrade.on_upgrade(async move |socket| {
-            // Most sockets never look at it again, and stay for long.
-            let matters = lobby.backend.is_some() || headers.contains_key(header::COOKIE);
-            let headers = if matters { headers } else { HeaderMap::new() };
-            serve(lobby, headers, socket).await;
-            drop(seat);
-        })
-    }
-}
-
-struct Socket<'a> {
+pub(super) struct Socket<'a> {
     lobby: &'a Lobby,
     dialect: Dialect,
     socket: WebSocket,
@@ -152,14 +68,8 @@ struct Socket<'a> {
     debt: Option<Debt>,
 }
 
-struct Debt {
-    allowance: Arc<Allowance>,
-    bytes: usize,
-    until: tokio::time::Instant,
-}
-
 impl<'a> Socket<'a> {
-    fn new(
+    pub(super) fn new(
         lobby: &'a Lobby,
         dialect: Dialect,
         socket: WebSocket,
@@ -184,7 +94,7 @@ impl<'a> Socket<'a> {
     }
 
     /// Goes on until the client hangs up, or is to be hung up on.
-    async fn run(&mut self) -> Result<(), Closing> {
+    pub(super) async fn run(&mut self) -> Result<(), Closing> {
         let mut standings = self.lobby.guest_news();
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -196,12 +106,14 @@ impl<'a> Socket<'a> {
             let pause = self.debt.as_ref().map(|debt| debt.until);
             let pause = tokio::time::sleep_until(pause.unwrap_or_else(tokio::time::Instant::now));
             tokio::select! {
-                frame = self.socket.recv(), if listens => match frame {
+                frame = self.socket.next(), if listens => match frame {
                     Some(Ok(frame)) => self.hear(frame).await?,
-                    Some(Err(error)) => return Err(complaint(&error)),
+                    Some(Err(error)) => return complaint(&error).map_or(Ok(()), Err),
                     None => return Ok(()),
                 },
-                () = pause, if self.debt.is_some() => self.settle(),
+                () = pause, if self.debt.is_some() => {
+                    self.debt = self.debt.take().and_then(Debt::settle);
+                }
                 () = self.news.notified() => self.tell().await?,
                 Some((key, saved)) = self.unsaved.next() => self.acknowledge(&key, saved).await?,
                 _ = beat.tick() => self.beat().await?,
@@ -214,7 +126,12 @@ impl<'a> Socket<'a> {
 
     async fn hear(&mut self, frame: Frame) -> Result<(), Closing> {
         self.heard = Instant::now();
-        let Frame::Binary(bytes) = frame else { return self.stray() };
+        let bytes = match frame {
+            Frame::Binary(bytes) => bytes,
+            // The answers to our own pings.
+            Frame::Pong(_) | Frame::Close(_) | Frame::Frame(_) => return Ok(()),
+            Frame::Text(_) | Frame::Ping(_) => return self.stray(),
+        };
         let (key, said) = self.dialect.read(&bytes).map_err(|_| Closing::Nonsense)?;
         let (metrics, dialect) = (&self.lobby.metrics, self.dialect);
         metrics.messages.get_or_create(&Spoken { dialect, kind: said.kind() }).inc();
@@ -222,6 +139,7 @@ impl<'a> Socket<'a> {
             Said::Message(message) => {
                 // What comes for a document that was closed was under way.
                 let Some(visit) = self.visits.get_mut(key) else { return self.stray() };
+                self.strays = 0;
                 if !visit.caller.allowance.take(bytes.len()) {
                     let allowance = visit.caller.allowance.clone();
                     self.debt = Some(Debt::new(allowance, bytes.len()));
@@ -263,17 +181,13 @@ impl<'a> Socket<'a> {
         if self.strays > MAX_STRAYS { Err(Closing::NoPass) } else { Ok(()) }
     }
 
-    /// Makes up for what was said too much, if there is enough again.
-    fn settle(&mut self) {
-        if let Some(Debt { allowance, bytes, .. }) = self.debt.take()
-            && !allowance.take(bytes)
-        {
-            self.debt = Some(Debt::new(allowance, bytes));
-        }
-    }
-
     /// Lets the client into a document, or takes note of its newer pass.
-    async fn let_in(&mut self, key: &str, document: &str, pass: &str) -> Result<(), Closing> {
+    pub(super) async fn let_in(
+        &mut self,
+        key: &str,
+        document: &str,
+        pass: &str,
+    ) -> Result<(), Closing> {
         let entered = self.enter(key, document, pass).await;
         let result = if entered.is_ok() { Entry::Admitted } else { Entry::Refused };
         let handshake = Handshake { dialect: self.dialect, result };
@@ -417,7 +331,7 @@ impl<'a> Socket<'a> {
     }
 
     /// Says why the socket is closed, if it is the gateway that closes it.
-    async fn say_goodbye(mut self, closing: Result<(), Closing>) {
+    pub(super) async fn say_goodbye(mut self, closing: Result<(), Closing>) {
         let Err(closing) = closing else { return };
         self.lobby.metrics.closes.get_or_create(&closing.into()).inc();
         self.visits.clear();
@@ -427,15 +341,9 @@ impl<'a> Socket<'a> {
         let frames = told.into_iter().chain([Frame::Close(Some(closing.frame()))]);
         if send(&mut self.socket, frames).await.is_ok() {
             // The client answers with a close frame of its own, and what it sent before that is let go of.
-            let answered = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+            let answered = async { while let Some(Ok(_)) = self.socket.next().await {} };
             _ = tokio::time::timeout(Duration::from_secs(2), answered).await;
         }
-    }
-}
-
-impl Debt {
-    fn new(allowance: Arc<Allowance>, bytes: usize) -> Self {
-        Self { allowance, bytes, until: tokio::time::Instant::now() + PAUSE }
     }
 }
 
@@ -443,38 +351,4 @@ impl Debt {
 async fn saved(key: String, edit: Edit<Admission>) -> (String, bool) {
     let saved = edit.reached(Level::Saved).await.is_ok();
     (key, saved && !edit.output.lacks)
-}
-
-async fn send(
-    socket: &mut WebSocket,
-    frames: impl IntoIterator<Item = Frame>,
-) -> Result<(), Closing> {
-    let frames: Vec<_> = frames.into_iter().collect();
-    let length = |frame: &Frame| if let Frame::Binary(bytes) = frame { bytes.len() } else { 0 };
-    let bytes: usize = frames.iter().map(length).sum();
-    let patience = SENDING + Duration::from_secs((bytes / SLOWEST) as u64);
-    let sending = async {
-        for frame in frames {
-            socket.feed(frame).await?;
-        }
-        socket.flush().await
-    };
-    match tokio::time::timeout(patience, sending).await {
-        Ok(Ok(())) => Ok(()),
-        // It reads no more, or too slowly; what it lacks it gets when it comes again.
-        Ok(Err(_)) | Err(_) => Err(Closing::TryAgain),
-    }
-}
-
-/// What to tell a client whose frame could not be read.
-fn complaint(error: &axum::Error) -> Closing {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        // The library says it in words alone.
-        if error.to_string().contains("too long") {
-            return Closing::TooLarge;
-        }
-        cause = error.source();
-    }
-    Closing::Nonsense
 }

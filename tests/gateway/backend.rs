@@ -8,12 +8,10 @@ use std::thread;
 use serde_json::json;
 
 use crate::anchor::Anchor;
-use crate::asking::{NOTES, typed};
+use crate::asking::{NOTES, SESSION, typed};
 use crate::eventually;
 use crate::plain::ask;
 use crate::socket::Socket;
-
-const SESSION: &str = "/v1/spaces/kitchen/session";
 
 /// A backend that answers what it is told to, and remembers what it was asked.
 struct Backend {
@@ -156,7 +154,8 @@ fn whoever_stays_is_asked_about_again() {
     let mut socket =
         Socket::tries(anchor.port(), "/y/kitchen/notes", &[("cookie", "sid=ann")]).unwrap();
     socket.is_synced();
-    eventually("it is asked again", || backend.was_asked().len() > 1);
+    backend.was_asked();
+    eventually("it is asked again", || !backend.was_asked().is_empty());
     socket.is_synced();
     backend.says("403 Forbidden", "no-store", "");
     assert_eq!(socket.is_closed(), 4403);

@@ -3,11 +3,9 @@
 use serde_json::json;
 
 use crate::anchor::Anchor;
-use crate::asking::{NOTES, typed};
+use crate::asking::{NOTES, SESSION, typed};
 use crate::plain::{Answer, ask};
 use crate::socket::{Heard, Socket};
-
-const SESSION: &str = "/v1/spaces/kitchen/session";
 
 /// A browser that has a session, and knows what to say when it writes.
 struct Session {

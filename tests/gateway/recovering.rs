@@ -21,6 +21,7 @@ fn an_anchor_restored_from_an_old_backup_hears_the_rest_from_its_guests() {
         browser.reads("Bob", "milk");
         let backup = anchor.is_backed_up();
         browser.types("Bob", 4, " and honey");
+        browser.reads("Ann", "milk and honey");
         browser.types("Ann", 0, "oat ");
         browser.deletes("Ann", 8, 4);
         browser.reads("Bob", "oat milk honey");

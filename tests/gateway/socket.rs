@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::HandshakeError;
@@ -22,8 +21,6 @@ pub(crate) enum Heard {
     Closed(u16),
     /// It was cut off.
     Lost,
-    /// Nothing came for a while.
-    Nothing,
 }
 
 impl Socket {
@@ -78,20 +75,9 @@ impl Socket {
                     return Heard::Closed(code);
                 }
                 Ok(_) => {}
-                Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    return Heard::Nothing;
-                }
                 Err(_) => return Heard::Lost,
             }
         }
-    }
-
-    /// Hears something within so long, or nothing.
-    pub(crate) fn hears_within(&mut self, patience: Duration) -> Heard {
-        self.0.get_ref().set_read_timeout(Some(patience)).unwrap();
-        let heard = self.hears();
-        self.0.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
-        heard
     }
 
     /// Waits until it is closed, and gives the code.
