@@ -98,7 +98,8 @@ pub struct GatewayLimits {
     pub connections_per_address: usize,
     /// Sockets, and requests under way, of one guest.
     pub connections_per_guest: usize,
-    /// Messages of one guest, on all sockets together. Whoever says more is heard later.
+    /// Messages of one guest, on all sockets together. Whoever says more is heard later. A Yjs client id under which nobody
+    /// has written counts as 20.
     pub messages: Rate,
     /// The same, in bytes.
     pub bytes: Rate,
@@ -145,12 +146,12 @@ impl Default for GatewayLimits {
         Self {
             connections: 4096,
             connections_per_address: 1024,
-            connections_per_guest: 256,
-            messages: Rate { per_second: 1_000, burst: 20_000 },
+            connections_per_guest: 1024,
+            messages: Rate { per_second: 2_000, burst: 40_000 },
             bytes: Rate { per_second: 4 << 20, burst: 64 << 20 },
             open_documents: 16_384,
-            open_documents_per_guest: 1024,
-            new_documents: Rate { per_second: 1, burst: 1_000 },
+            open_documents_per_guest: 4096,
+            new_documents: Rate { per_second: 10, burst: 4_096 },
             documents: 100_000,
             document_bytes: 256 << 20,
             polls: 4096,

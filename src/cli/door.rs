@@ -70,6 +70,12 @@ struct GuestBounds {
     /// Documents that guests have open at a time
     #[arg(long, value_name = "N", env = "DRIFTLINE_HTTP_MAX_OPEN")]
     http_max_open: Option<usize>,
+    /// The same, of one guest
+    #[arg(long, value_name = "N", env = "DRIFTLINE_HTTP_MAX_OPEN_PER_GUEST")]
+    http_max_open_per_guest: Option<usize>,
+    /// Documents that one guest opens in a second before anybody has written in them; after a burst of 400 times as many
+    #[arg(long, value_name = "N", env = "DRIFTLINE_HTTP_MAX_NEW")]
+    http_max_new: Option<u32>,
     /// Documents in a space, beyond which guests begin none
     #[arg(long, value_name = "N", env = "DRIFTLINE_HTTP_MAX_DOCUMENTS")]
     http_max_documents: Option<u64>,
@@ -140,6 +146,7 @@ impl GuestBounds {
         };
         let per_address = self.http_max_connections_per_address;
         let per_guest = self.http_max_connections_per_guest;
+        let open_per_guest = self.http_max_open_per_guest;
         GatewayLimits {
             connections: self.http_max_connections.unwrap_or(limits.connections),
             connections_per_address: per_address.unwrap_or(limits.connections_per_address),
@@ -147,6 +154,8 @@ impl GuestBounds {
             messages: rate(self.http_max_messages.map(u64::from), 20, limits.messages),
             bytes: rate(self.http_max_bytes, 16, limits.bytes),
             open_documents: self.http_max_open.unwrap_or(limits.open_documents),
+            open_documents_per_guest: open_per_guest.unwrap_or(limits.open_documents_per_guest),
+            new_documents: rate(self.http_max_new.map(u64::from), 400, limits.new_documents),
             documents: self.http_max_documents.unwrap_or(limits.documents),
             document_bytes: self.http_max_document.unwrap_or(limits.document_bytes),
             polls: self.http_max_polls.unwrap_or(limits.polls),

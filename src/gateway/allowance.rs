@@ -13,6 +13,9 @@ use super::caller::GuestKey;
 /// How long whoever says too much is not heard.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// As how many messages a Yjs client id counts under which nobody has written.
+const NEWCOMER: u64 = 20;
+
 /// What is left to each guest who was here lately.
 pub(super) struct Allowances {
     limits: GatewayLimits,
@@ -65,14 +68,27 @@ impl Allowance {
         Self { limits, begun, left: Mutex::new(left) }
     }
 
-    /// Takes what a message of so many bytes costs, if it is left.
-    pub(super) fn take(&self, bytes: usize) -> bool {
-        let GatewayLimits { messages, bytes: of_bytes, .. } = self.limits;
-        // A message that is larger than ever comes together takes all.
-        let bytes = (bytes as u64).min(of_bytes.burst);
-        self.with(|left, now| {
-            left.messages.take(1, messages, now) && left.bytes.take(bytes, of_bytes, now)
-        })
+    /// Takes what a message of so many bytes costs, if anything is left; it may go beyond it.
+    pub(super) fn take(&self, bytes: usize) -> Result<(), Debt> {
+        self.owe(1, bytes as u64)
+    }
+
+    /// Takes what it costs that a message brings Yjs client ids that nobody has written under yet: each is kept for ever,
+    /// and looked at whenever somebody writes.
+    pub(super) fn take_newcomers(&self, newcomers: usize) -> Result<(), Debt> {
+        self.owe(newcomers as u64 * NEWCOMER, 0)
+    }
+
+    fn owe(&self, messages: u64, bytes: u64) -> Result<(), Debt> {
+        let limits = &self.limits;
+        let (messages, bytes) = self.with(|left, now| {
+            let messages = left.messages.drain(messages, limits.messages, now);
+            (messages, left.bytes.drain(bytes, limits.bytes, now))
+        });
+        match (messages, bytes) {
+            (0, 0) => Ok(()),
+            _ => Err(Debt { messages, bytes, until: tokio::time::Instant::now() + PAUSE }),
+        }
     }
 
     /// Takes what looking into a document costs that nobody has written in.
@@ -98,23 +114,24 @@ impl Allowance {
 }
 
 /// What was said beyond an allowance. Whoever said it is not heard until that is made up for.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Debt {
-    allowance: Arc<Allowance>,
-    bytes: usize,
-    /// When to see whether there is enough again.
+    messages: u64,
+    bytes: u64,
+    /// When to see whether there is more again.
     pub(super) until: tokio::time::Instant,
 }
 
 impl Debt {
-    pub(super) fn new(allowance: Arc<Allowance>, bytes: usize) -> Self {
-        Self { allowance, bytes, until: tokio::time::Instant::now() + PAUSE }
+    /// Makes up for as much of it as can be, and gives what is left of it.
+    pub(super) fn settle(self, allowance: &Allowance) -> Result<(), Self> {
+        allowance.owe(self.messages, self.bytes)
     }
 
-    /// Makes up for it if there is enough, and gives what is left of it.
-    pub(super) fn settle(self) -> Option<Self> {
-        let Self { allowance, bytes, .. } = self;
-        let settled = allowance.take(bytes);
-        (!settled).then(|| Self::new(allowance, bytes))
+    /// This and another.
+    pub(super) fn and(self, other: Self) -> Self {
+        let (messages, bytes) = (self.messages + other.messages, self.bytes + other.bytes);
+        Self { messages, bytes, until: self.until.max(other.until) }
     }
 }
 
@@ -136,10 +153,9 @@ mod tests {
         let allowances = Allowances::new(limits());
         let ann = (SpaceId([1; 32]), Arc::from("Ann"));
         let (first, second) = (allowances.of(&ann), allowances.of(&ann));
-        assert!(first.take(60));
-        assert!(!second.take(60), "100 bytes are all that she has");
-        assert!(second.take(40));
-        assert!(allowances.of(&(SpaceId([1; 32]), Arc::from("Bob"))).take(60));
+        assert_eq!(first.take(60), Ok(()));
+        assert!(second.take(60).is_err(), "100 bytes are all that she has");
+        assert_eq!(allowances.of(&(SpaceId([1; 32]), Arc::from("Bob"))).take(60), Ok(()));
     }
 
     #[test]

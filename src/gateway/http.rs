@@ -90,8 +90,8 @@ impl FromRequestParts<Arc<Lobby>> for Caller {
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         let place = lobby.place(&caller).ok_or(Problem::TooMuch)?;
         match caller.allowance.take(length.unwrap_or_default()) {
-            true => Ok(caller.sit(place)),
-            false => Err(Problem::TooMuch),
+            Ok(()) => Ok(caller.sit(place)),
+            Err(_) => Err(Problem::TooMuch),
         }
     }
 }

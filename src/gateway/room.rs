@@ -59,6 +59,13 @@ struct Update {
     update: Bytes,
 }
 
+/// What was taken in.
+pub(super) struct Written {
+    pub(super) edit: Edit<Admission>,
+    /// How many Yjs client ids it brought that nobody had written under.
+    pub(super) newcomers: usize,
+}
+
 /// Why nothing was taken in.
 #[derive(Debug, Error)]
 pub(super) enum WriteError {
@@ -140,11 +147,11 @@ impl Room {
         from: Option<SocketId>,
         guest: &Arc<str>,
         update: &[u8],
-    ) -> Result<Edit<Admission>, WriteError> {
+    ) -> Result<Written, WriteError> {
         if self.size() >= self.max_size {
             return Err(WriteError::Full);
         }
-        self.learn_owners(guest, update).await?;
+        let newcomers = self.learn_owners(guest, update).await?;
         // Locked until it is queued, so that what leans on it is queued after it.
         let mut inside = self.lock();
         let owners = &inside.owners;
@@ -155,7 +162,7 @@ impl Room {
             inside.fresh.push(Update { from, update: news.into() });
             self.written.notify_one();
         }
-        Ok(edit)
+        Ok(Written { edit, newcomers })
     }
 
     /// How large the document's log is, in bytes, and so about the most that a reader lacks.
@@ -210,11 +217,12 @@ impl Room {
 
     /// An id of a stock client that nobody has written under belongs to whoever comes with it. For others the log says
     /// whose they are.
-    async fn learn_owners(&self, guest: &Arc<str>, update: &[u8]) -> Result<(), WriteError> {
+    /// Gives how many such there are.
+    async fn learn_owners(&self, guest: &Arc<str>, update: &[u8]) -> Result<usize, WriteError> {
         let clients = check::clients(update)?.into_keys();
         let clients: Vec<_> = clients.filter(|client| *client < STOCK_CLIENTS).collect();
         if clients.iter().all(|client| self.lock().owners.contains_key(client)) {
-            return Ok(());
+            return Ok(0);
         }
         let unknown = self.document.unknown_clients(&clients);
         if unknown.len() < clients.len() {
@@ -224,13 +232,13 @@ impl Room {
                 inside.owners.entry(client).or_insert_with(|| guest.into());
             }
         }
-        let mut inside = self.lock();
+        let (newcomers, mut inside) = (unknown.len(), self.lock());
         for client in unknown {
             if inside.owners.len() < MAX_CLIENTS {
                 inside.owners.entry(client).or_insert_with(|| guest.clone());
             }
         }
-        Ok(())
+        Ok(newcomers)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::allowance::Debt;
+use super::allowance::{Allowance, Debt};
 use super::caller::Caller;
 use super::closing::Closing;
 use super::credentials::Shown;
@@ -65,7 +65,7 @@ pub(super) struct Socket<'a> {
     /// How often it spoke for no document.
     strays: usize,
     /// What it said beyond its guest's allowance: it is not heard until that is made up for.
-    debt: Option<Debt>,
+    debt: Option<(Arc<Allowance>, Debt)>,
 }
 
 impl<'a> Socket<'a> {
@@ -103,7 +103,7 @@ impl<'a> Socket<'a> {
             let lasts = self.visits.values().map(|visit| visit.caller.lasts()).min();
             let lasts = lasts.unwrap_or_else(|| IDLE.saturating_sub(self.idle.elapsed()));
             let listens = self.unsaved.len() < MAX_UNSAVED && self.debt.is_none();
-            let pause = self.debt.as_ref().map(|debt| debt.until);
+            let pause = self.debt.as_ref().map(|(_, debt)| debt.until);
             let pause = tokio::time::sleep_until(pause.unwrap_or_else(tokio::time::Instant::now));
             tokio::select! {
                 frame = self.socket.next(), if listens => match frame {
@@ -111,9 +111,7 @@ impl<'a> Socket<'a> {
                     Some(Err(error)) => return complaint(&error).map_or(Ok(()), Err),
                     None => return Ok(()),
                 },
-                () = pause, if self.debt.is_some() => {
-                    self.debt = self.debt.take().and_then(Debt::settle);
-                }
+                () = pause, if self.debt.is_some() => self.settle(),
                 () = self.news.notified() => self.tell().await?,
                 Some((key, saved)) = self.unsaved.next() => self.acknowledge(&key, saved).await?,
                 _ = beat.tick() => self.beat().await?,
@@ -140,15 +138,16 @@ impl<'a> Socket<'a> {
                 // What comes for a document that was closed was under way.
                 let Some(visit) = self.visits.get_mut(key) else { return self.stray() };
                 self.strays = 0;
-                if !visit.caller.allowance.take(bytes.len()) {
-                    let allowance = visit.caller.allowance.clone();
-                    self.debt = Some(Debt::new(allowance, bytes.len()));
-                }
+                let allowance = visit.caller.allowance.clone();
                 let begun = Instant::now();
                 let heard = visit.hear(message).await;
-                if let Ok(Heard::Wrote(_)) = heard {
+                let mut costs = [allowance.take(bytes.len()), Ok(())];
+                if let Ok(Heard::Wrote(written)) = &heard {
                     metrics.writes.observe(begun.elapsed().as_secs_f64());
+                    costs[1] = allowance.take_newcomers(written.newcomers);
                 }
+                let debt = costs.into_iter().filter_map(Result::err).reduce(Debt::and);
+                self.debt = debt.map(|debt| (allowance, debt));
                 match heard {
                     Ok(heard) => self.heard_of(key, heard).await,
                     Err(closing) => self.dismiss(key, closing).await,
@@ -173,6 +172,15 @@ impl<'a> Socket<'a> {
             }
             Said::Nothing => self.stray(),
         }
+    }
+
+    /// Makes up for what was said too much, as far as can be.
+    fn settle(&mut self) {
+        let settled = |(allowance, debt): (Arc<Allowance>, Debt)| {
+            let rest = debt.settle(&allowance).err()?;
+            Some((allowance, rest))
+        };
+        self.debt = self.debt.take().and_then(settled);
     }
 
     /// It said something that costs nobody's allowance.
@@ -230,8 +238,8 @@ impl<'a> Socket<'a> {
     /// Has the client hear of an edit when it is saved, if it wants to.
     async fn heard_of(&mut self, key: &str, heard: Heard) -> Result<(), Closing> {
         match heard {
-            Heard::Wrote(edit) if self.dialect.acknowledges() => {
-                self.unsaved.push(saved(key.to_owned(), edit).boxed());
+            Heard::Wrote(written) if self.dialect.acknowledges() => {
+                self.unsaved.push(saved(key.to_owned(), written.edit).boxed());
                 Ok(())
             }
             Heard::PassedOver { held } => {

@@ -12,10 +12,10 @@ use super::caller::Caller;
 use super::closing::Closing;
 use super::outbox::Outbox;
 use super::presence::{self, SocketId};
-use super::room::{self, Room};
+use super::room::{self, Room, Written};
 use super::rooms::Inside;
 use super::wire::{self, Message};
-use crate::{Admission, Edit, EditError, Role};
+use crate::{EditError, Role};
 
 /// How long a write waits until the device takes more.
 const BUSY: Duration = Duration::from_millis(20);
@@ -47,7 +47,7 @@ pub(super) enum Heard {
     /// Nothing that anybody waits for.
     Nothing,
     /// An edit was taken in.
-    Wrote(Edit<Admission>),
+    Wrote(Written),
     /// An edit was passed over, because the guest may only read.
     PassedOver {
         /// Whether all that it says was there already.
@@ -172,13 +172,13 @@ impl Visit {
         loop {
             let written = self.room().write(Some(self.socket), &self.caller.guest, update).await;
             match written {
-                Ok(edit) => {
-                    self.lacking = edit.output.lacks;
-                    if edit.output.struck {
+                Ok(written) => {
+                    self.lacking = written.edit.output.lacks;
+                    if written.edit.output.struck {
                         // What the client shows is not what is there: the difference says what was struck out.
                         self.outbox.resync();
                     }
-                    return Ok(Heard::Wrote(edit));
+                    return Ok(Heard::Wrote(written));
                 }
                 Err(error) if error.edit() == Some(EditError::Busy) => {
                     tokio::time::sleep(BUSY).await;

@@ -3,7 +3,10 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use driftline::yrs::updates::decoder::Decode;
@@ -13,7 +16,7 @@ use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
 use crate::anchor::Anchor;
 use crate::asking::{Guest, NOTES, typed};
 use crate::plain::ask;
-use crate::socket::{Heard, Socket, at, edit};
+use crate::socket::{Heard, Socket, at, edit, number};
 use crate::{PATIENCE, eventually};
 
 /// Two honest guests in a document.
@@ -34,14 +37,31 @@ impl Honest {
         Self { ann: comes("Ann"), bob: comes("Bob"), written: 0 }
     }
 
+    /// How long the slowest of a hundred edits takes to come to Bob.
+    fn waits(&mut self, edits: usize) -> Duration {
+        let mut times: Vec<_> = (0..edits)
+            .map(|_| {
+                let begun = Instant::now();
+                self.go_on();
+                thread::sleep(Duration::from_millis(5));
+                begun.elapsed() - Duration::from_millis(5)
+            })
+            .collect();
+        times.sort_unstable();
+        times[edits - 1 - edits / 100]
+    }
+
     /// What Ann writes comes to Bob.
     fn go_on(&mut self) {
         self.written += 1;
-        let update = typed(1_000_000 + self.written, "milk ");
+        let client = 0xa000_0000 + self.written;
+        let update = typed(client, "milk ");
         self.ann.says(&edit(&update));
+        // In a crowd it may come together with what others wrote.
+        let hers = number(client);
         loop {
             match self.bob.hears() {
-                Heard::Bytes(bytes) if bytes.starts_with(&[0, 2]) => return,
+                Heard::Bytes(bytes) if bytes.windows(hers.len()).any(|it| it == hers) => return,
                 Heard::Bytes(_) => {}
                 other => panic!("Bob hears {other:?}"),
             }
@@ -191,12 +211,7 @@ fn what_is_nested_deeply_or_grows_when_it_is_unpacked_is_just_bytes() {
     let mut socket = Socket::opens(anchor.port(), &at("honest", &pass));
     socket.is_synced();
     let deep = format!("{}{}", "[".repeat(8_000), "]".repeat(8_000));
-    let mut states = vec![1, 7, 1];
-    for (length, shift) in [(deep.len(), 0), (deep.len(), 7), (deep.len(), 14)] {
-        let more = if shift < 14 { 0x80 } else { 0 };
-        states.push((length >> shift) as u8 & 0x7f | more);
-    }
-    states.extend(deep.as_bytes());
+    let states = [&[1, 7, 1][..], &number(deep.len() as u64), deep.as_bytes()].concat();
     let mut presence = edit(&states);
     presence.splice(..2, [1]);
     socket.mutters(&presence);
@@ -232,6 +247,36 @@ fn a_thousand_who_are_there_and_say_nothing_take_little() {
     assert!(each < 64, "{each} KiB for each");
 }
 
+#[test]
+fn a_flood_makes_its_own_guest_wait() {
+    let anchor = Anchor::opens();
+    let mut honest = Honest::come(&anchor);
+    let quiet = honest.waits(300);
+    let ended = Arc::new(AtomicBool::new(false));
+    let floods: Vec<_> = (0..8_u64)
+        .map(|number| {
+            let (ended, pass) = (ended.clone(), anchor.pass("Mallory", "writer", "1h"));
+            let document = if number % 2 == 0 { "honest" } else { "mallory" };
+            let mut socket = Socket::opens(anchor.port(), &at(document, &pass));
+            // Whoever can't write on does not read either.
+            socket.has_patience(Duration::from_secs(1));
+            thread::spawn(move || {
+                let mut client = number << 24;
+                while !ended.load(Ordering::Relaxed) {
+                    client += 1;
+                    socket.mutters(&edit(&typed(client, "flood ")));
+                }
+            })
+        })
+        .collect();
+    let flooded = honest.waits(1_000);
+    ended.store(true, Ordering::Relaxed);
+    floods.into_iter().for_each(|flood| flood.join().unwrap());
+    // How long they waited is looked at by people: machines are busy with other things, too.
+    let said = format!("the slowest of 100 edits takes {quiet:?}, and under a flood {flooded:?}\n");
+    _ = std::io::stderr().write_all(said.as_bytes());
+}
+
 /// A connection whose owner reads nothing, and whose system keeps little for them.
 fn reads_nothing(port: u16, path: &str) -> TcpStream {
     let raw = RawSocket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -264,7 +309,7 @@ fn whoever_asks_for_much_and_does_not_read_it_takes_a_bounded_part_of_memory() {
     let slow: Vec<_> = (0..60).map(|_| reads_nothing(anchor.port(), &at("large", &pass))).collect();
     for _ in 0..20 {
         honest.go_on();
-        thread::sleep(std::time::Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     let more = anchor.memory().saturating_sub(before) >> 10;
     assert!(more < 80, "60 × 3 MB were asked for, and {more} MiB are taken");

@@ -4,6 +4,8 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::thread;
 
+use driftline::yrs::{Doc, Text, Transact};
+
 use crate::anchor::Anchor;
 use crate::asking::{Guest, NOTES, typed};
 use crate::eventually;
@@ -128,9 +130,29 @@ fn whoever_says_too_much_is_heard_later_and_loses_nothing() {
     let anchor = Anchor::opens_with(&["--http-max-messages", "100"]);
     let ann = anchor.pass("Ann", "writer", "1h");
     let mut socket = Socket::opens(anchor.port(), &at("notes/today", &ann));
-    for client in 0..2_200 {
-        socket.says(&edit(&typed(client, "x")));
+    let doc = Doc::with_client_id(7);
+    let body = doc.get_or_insert_text("body");
+    for _ in 0..2_200 {
+        let mut txn = doc.transact_mut();
+        body.push(&mut txn, "x");
+        socket.says(&edit(&txn.encode_update_v1()));
     }
     eventually("all is there", || anchor.reads("notes/today").len() == 2_200);
+    socket.is_synced();
+}
+
+/// Each Yjs client id that was ever written under is looked at whenever somebody writes: a guest who took another for each
+/// letter made everybody slow.
+#[test]
+fn whoever_takes_a_new_client_id_for_each_letter_is_heard_much_later() {
+    let anchor = Anchor::opens_with(&["--http-max-messages", "100"]);
+    let ann = anchor.pass("Ann", "writer", "1h");
+    let mut socket = Socket::opens(anchor.port(), &at("notes/today", &ann));
+    for client in 0..150 {
+        socket.says(&edit(&typed(client, "x")));
+    }
+    let before = anchor.reads("notes/today").len();
+    assert!(before < 150, "95 such letters are what there is at once");
+    eventually("all is there", || anchor.reads("notes/today").len() == 150);
     socket.is_synced();
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::TcpStream;
+use std::time::Duration;
 
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::HandshakeError;
@@ -66,6 +67,11 @@ impl Socket {
         _ = self.0.send(Message::binary(bytes.to_vec()));
     }
 
+    /// Gives up on what takes longer than that to say.
+    pub(crate) fn has_patience(&mut self, patience: Duration) {
+        self.0.get_ref().set_write_timeout(Some(patience)).unwrap();
+    }
+
     pub(crate) fn hears(&mut self) -> Heard {
         loop {
             match self.0.read() {
@@ -111,13 +117,16 @@ pub(crate) fn at(document: &str, pass: &str) -> String {
 
 /// An edit as y-websocket frames it.
 pub(crate) fn edit(update: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0, 2];
-    let mut length = update.len();
-    while length >= 0x80 {
-        frame.push(length as u8 | 0x80);
-        length >>= 7;
+    [&[0, 2][..], &number(update.len() as u64), update].concat()
+}
+
+/// A number as Yjs writes it.
+pub(crate) fn number(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
     }
-    frame.push(length as u8);
-    frame.extend_from_slice(update);
-    frame
+    bytes.push(number as u8);
+    bytes
 }

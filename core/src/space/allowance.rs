@@ -70,6 +70,14 @@ impl Tokens {
         }
     }
 
+    /// Takes as much of it as is there, and gives the rest.
+    pub fn drain(&mut self, cost: u64, rate: Rate, now: SteadyTime) -> u64 {
+        self.refill(rate, now);
+        let taken = cost.min(self.left);
+        self.left -= taken;
+        cost - taken
+    }
+
     fn refill(&mut self, rate: Rate, now: SteadyTime) {
         let back = now.since(self.since).as_nanos() * u128::from(rate.per_second) / 1_000_000_000;
         // Where nothing came back yet, the time goes on counting.

@@ -14,14 +14,19 @@ use futures::stream;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::super::allowance::{Allowance, Debt};
 use super::super::budget::Part;
 use super::super::caller::Caller;
 use super::super::closing::Closing;
 use super::super::lobby::Lobby;
+use super::super::room::Written;
 use super::super::rooms::Fresh;
 use super::problem::Problem;
 use super::{MAX_WAIT, VERSION};
 use crate::{Document, Level, content};
+
+/// How long somebody is kept waiting who brings too much.
+const LATEST: Duration = Duration::from_secs(10);
 
 /// How much of a large answer is handed on at a time.
 const CHUNK: usize = 64 << 10;
@@ -100,9 +105,10 @@ pub(in super::super) async fn write(
     }
     let inside = lobby.enter(&caller, &name, Fresh::Welcome).await?;
     let room = &inside.room;
-    let edit = room.write(None, &caller.guest, &update).await;
-    let edit = edit.map_err(|error| error.closing())?;
+    let written = room.write(None, &caller.guest, &update).await;
+    let Written { edit, newcomers } = written.map_err(|error| error.closing())?;
     edit.reached(Level::Saved).await.map_err(|_| Closing::TryAgain)?;
+    make_up_for(caller.allowance.take_newcomers(newcomers), &caller.allowance).await;
     let tag = tag(&room.document.state());
     let complete = !edit.output.lacks;
     Ok(([(header::ETAG, tag)], Json(json!({ "complete": complete }))).into_response())
@@ -110,6 +116,17 @@ pub(in super::super) async fn write(
 
 /// The state of a document in which nobody has written.
 const EMPTY: [u8; 2] = [0, 0];
+
+/// Whoever brings too much that is new is answered later, though not too late to hear that it is in.
+async fn make_up_for(mut cost: Result<(), Debt>, allowance: &Allowance) {
+    let late = tokio::time::Instant::now() + LATEST;
+    while let Err(debt) = cost
+        && debt.until < late
+    {
+        tokio::time::sleep_until(debt.until).await;
+        cost = debt.settle(allowance);
+    }
+}
 
 /// An update as an answer's body. If it takes much memory, it does so until the last of it is on its way.
 fn yjs(update: Vec<u8>, part: Part) -> Response {
