@@ -217,6 +217,6 @@ fn driftline(folder: &Path, words: &[&str]) -> Command {
 }
 
 /// A port that nobody has now, and that is kept over restarts.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

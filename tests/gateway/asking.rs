@@ -23,8 +23,12 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn of(anchor: &Anchor, name: &str, role: &str) -> Self {
-        let bearer = format!("Authorization: Bearer {}", anchor.pass(name, role, "1h"));
-        Self { port: anchor.port(), bearer }
+        Self::at(anchor.port(), &anchor.pass(name, role, "1h"))
+    }
+
+    /// The same at another door.
+    pub(crate) fn at(port: u16, pass: &str) -> Self {
+        Self { port, bearer: format!("Authorization: Bearer {pass}") }
     }
 
     pub(crate) fn gets(&self, path: &str) -> Answer {

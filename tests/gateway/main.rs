@@ -11,6 +11,7 @@ mod description;
 mod limits;
 mod pages;
 mod plain;
+mod proxy;
 mod recovering;
 mod settings;
 #[path = "../support/small_disk.rs"]
