@@ -4,13 +4,15 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::HeaderMap;
 
-/// Where a request came from that went through proxies: the last address that one of ours did not write of itself.
+/// Where a request came from that went through proxies: the last address that is none of ours, or the first if all are.
 /// What stands before that, anybody may have written.
 pub(super) fn forwarded(headers: &HeaderMap, proxies: &[IpAddr]) -> Option<IpAddr> {
     let lines = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
     let addresses: Vec<_> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
-    let mut last = addresses.into_iter().rev().map_while(|address| address.parse().ok());
-    last.find(|address| !proxies.contains(address))
+    let known: Vec<_> =
+        addresses.into_iter().rev().map_while(|address| address.parse().ok()).collect();
+    let foreign = known.iter().find(|address| !proxies.contains(address));
+    foreign.or(known.last()).copied()
 }
 
 /// The smallest network that is given to one customer: an address, or in IPv6 all that share its first half.
@@ -40,6 +42,7 @@ mod tests {
         };
         assert_eq!(from(&["1.1.1.1, 2.2.2.2"]).as_deref(), Some("2.2.2.2"));
         assert_eq!(from(&["1.1.1.1", "2.2.2.2, 10.0.0.1"]).as_deref(), Some("2.2.2.2"));
+        assert_eq!(from(&["127.0.0.1"]).as_deref(), Some("127.0.0.1"));
         assert_eq!(from(&["1.1.1.1, nonsense"]), None);
         assert_eq!(from(&[]), None);
     }

@@ -57,6 +57,7 @@ impl Honest {
         let client = 0xa000_0000 + self.written;
         let update = typed(client, "milk ");
         self.ann.says(&edit(&update));
+        self.ann.hears_the_rest();
         // In a crowd it may come together with what others wrote.
         let hers = number(client);
         loop {

@@ -86,6 +86,13 @@ impl Socket {
         }
     }
 
+    /// Hears what has come by now, and does not wait for more.
+    pub(crate) fn hears_the_rest(&mut self) {
+        self.0.get_ref().set_nonblocking(true).unwrap();
+        while self.0.read().is_ok() {}
+        self.0.get_ref().set_nonblocking(false).unwrap();
+    }
+
     /// Waits until it is closed, and gives the code.
     pub(crate) fn is_closed(&mut self) -> u16 {
         loop {
