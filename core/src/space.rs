@@ -16,6 +16,7 @@ mod fanout;
 mod following;
 mod forgetting;
 mod forks;
+mod handing_over;
 mod healing;
 mod holdings;
 mod index;
@@ -52,6 +53,7 @@ use allowance::Allowance;
 use author::Authors;
 use declining::Declined;
 use fanout::Recent;
+use handing_over::Whole;
 use healing::Healing;
 use holdings::Holdings;
 use index::{DocumentLog, Index};
@@ -59,7 +61,6 @@ use intake::Intake;
 use journal::Journal;
 use presence::Presence;
 use refolding::{Counted, Refold};
-use scope::Whole;
 use session::Session;
 
 pub use allowance::STRANGER_COST;
@@ -242,8 +243,9 @@ impl Space {
         let of = |(document, log): (DocumentId, Vec<Segment>)| {
             log.into_iter().map(move |segment| (document, Arc::new(segment)))
         };
-        space.load_ledger(&stored.ledgers.into_iter().flat_map(of).collect::<Vec<_>>());
-        space.whole.saved = space.ends_of_deciders();
+        let ledgers: Vec<_> = stored.ledgers.into_iter().flat_map(of).collect();
+        space.load_ledger(&ledgers);
+        space.whole = Whole::stored(space.whole_ends(&ledgers));
         space.rescope = true;
         space.holdings = Holdings::of(&space.index, space.roster_document);
         space.suspect = space.index.keys().copied().collect();

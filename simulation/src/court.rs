@@ -8,7 +8,7 @@ use driftline_core::command::{Call, CommandId, Decision, Ledger, News, Revision}
 use driftline_core::id::{DeviceId, DocumentId, SpaceId};
 use driftline_core::log::{EntryKind, Frontier, Segment};
 use driftline_core::record::Bucket;
-use driftline_core::roster::{Reach, Role};
+use driftline_core::roster::Role;
 use driftline_core::space::{Space, ledger_document};
 
 use crate::network::Who;
@@ -226,12 +226,12 @@ impl World {
             let authors: BTreeMap<_, _> = heads.map(|head| (head.id(), head.device)).collect();
             for segment in &segments {
                 let author = authors[&segment.chain];
-                let reach = space.roster().reach(&author, &segment.chain);
+                let end = space.roster().last_word(&segment.chain).map(|end| end.number);
                 for (number, (entry, _)) in
                     (segment.first()..).zip(segment.entries().map_while(Result::ok))
                 {
                     let command = CommandId { chain: segment.chain, number };
-                    let rights = (reach, space.decider());
+                    let rights = (end, space.decider());
                     let entry = (entry.kind, entry.payload);
                     protocol.note(&bucket, (command, author), entry, rights);
                 }
@@ -252,12 +252,12 @@ impl Protocol {
         bucket: &Bucket,
         (command, author): (CommandId, DeviceId),
         (kind, payload): (EntryKind, &[u8]),
-        (reach, decider): (Reach, Option<DeviceId>),
+        (end, decider): (Option<u64>, Option<DeviceId>),
     ) {
         // What somebody decided counts while they decide, and afterwards as far as was said when they handed over.
-        let counts = match reach {
-            Reach::Upto(cut) => command.number <= cut.number,
-            Reach::Whole | Reach::Nothing => decider == Some(author),
+        let counts = match end {
+            Some(end) => command.number <= end,
+            None => decider == Some(author),
         };
         match kind {
             EntryKind::CALL => {

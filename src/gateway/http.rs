@@ -12,8 +12,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, header};
-use axum::routing::get;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::routing::{get, post};
 
 use super::caller::Caller;
 use super::lobby::Lobby;
@@ -32,11 +32,19 @@ pub(super) fn routes(lobby: &Lobby) -> Router<Arc<Lobby>> {
         .route("/v1/spaces/{space}/records/{collection}", get(records::collection))
         .route("/v1/spaces/{space}/records/{collection}/{key}", get(records::one))
         .route("/v1/spaces/{space}/changes", get(changes::since))
+        .route("/v1/spaces/{space}/commands", post(not_yet))
+        .route("/v1/spaces/{space}/commands/{client}", get(not_yet))
+        .route("/v1/spaces/{space}/commands/{client}/{number}", get(not_yet))
         .route(
             "/v1/spaces/{space}/documents/{*document}",
             get(documents::read).post(documents::write),
         )
         .layer(DefaultBodyLimit::max(lobby.limits.frame_bytes))
+}
+
+/// Described already, so that clients can be written, and not there yet.
+async fn not_yet(_: Caller) -> (StatusCode, &'static str) {
+    (StatusCode::NOT_IMPLEMENTED, "not yet\n")
 }
 
 /// What is offered here, for machines.

@@ -34,6 +34,8 @@ pub struct Ledger {
     /// The place of the last decision that is in, among all.
     order: u64,
     volumes: BTreeMap<DocumentId, Volume>,
+    /// How far each ledger goes, as decisions say that are in and have other parts there.
+    told: BTreeMap<DocumentId, u64>,
     /// The last command of each chain that was decided.
     decided: BTreeMap<ChainId, u64>,
     /// Two decisions of one place were seen: nothing is confirmed any more.
@@ -67,6 +69,7 @@ impl Ledger {
             homes: Homes::new(common),
             order: 0,
             volumes: BTreeMap::new(),
+            told: BTreeMap::new(),
             decided: BTreeMap::new(),
             faulty: false,
             preview: Preview::default(),
@@ -329,9 +332,22 @@ impl Ledger {
         !self.registry.is_empty() && !self.faulty && self.is_whole()
     }
 
-    /// Whether no decision waits for others, or for its other parts.
+    /// Whether no decision waits for others, and all have all parts that this device may read.
     pub fn is_whole(&self) -> bool {
-        self.volumes.values().all(|volume| volume.waiting.is_empty())
+        self.volumes.values().all(|volume| volume.waiting.is_empty()) && self.has_all_told_of()
+    }
+
+    /// Whether a decision that stands in a ledger waits there for others, or for its other parts.
+    pub(crate) fn waits(&self, ledger: &DocumentId, decision: &Decision) -> bool {
+        let volume = self.volumes.get(ledger);
+        volume.is_some_and(|volume| volume.waiting.get(&decision.place) == Some(decision))
+    }
+
+    /// Whether this device has all parts of what is in. Of ledgers that it came to read later, they come later.
+    pub(crate) fn has_all_told_of(&self) -> bool {
+        let place = |ledger| self.volumes.get(ledger).map_or(0, |volume| volume.place);
+        let read = self.told.iter().filter(|(ledger, _)| self.scope.reads(ledger));
+        read.into_iter().all(|(ledger, told)| place(ledger) >= *told)
     }
 
     /// Begins to decide upon what is [`ready`](Self::ready). Who may read which bucket, `reads` says.
@@ -409,6 +425,10 @@ impl Ledger {
         let fields = pending.or(stuck.as_ref()).map(|call| call.fields.clone());
         self.preview.decided(&command, &changes, order);
         for (home, part) in parts {
+            for (other, place) in &part.others {
+                let told = self.told.entry(*other).or_default();
+                *told = (*told).max(*place);
+            }
             self.tasks.take(home, part);
             // Who gave a command in another bucket hears of it in their own.
             if home.bucket.is_common() || home.bucket.owner() == Some(self.me) {

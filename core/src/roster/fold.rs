@@ -63,7 +63,7 @@ pub(super) struct Outcome {
     pub(super) former: BTreeMap<DeviceId, Former>,
     /// Where chains of those end who were removed, or may not write any more.
     pub(super) cuts: BTreeMap<ChainId, Point>,
-    /// The same, of those who were anchors.
+    /// Where what anchors decided ends, by whoever had them decide no more.
     pub(super) last_words: BTreeMap<ChainId, Point>,
     /// Who was cut off like that, or let in and does not count.
     pub(super) cut_off: BTreeSet<DeviceId>,
@@ -71,6 +71,8 @@ pub(super) struct Outcome {
     pub(super) trusted: BTreeSet<DeviceId>,
     /// Who is or was an anchor.
     pub(super) anchors: BTreeSet<DeviceId>,
+    /// Of whom it was ever said that they may write, whether or not that counts: whoever believed it took what they wrote.
+    pub(super) named_writers: BTreeSet<DeviceId>,
     /// The anchor of longest standing, or where there is none, the admin.
     pub(super) mender: Option<DeviceId>,
     /// Documents that are deleted.
@@ -323,22 +325,34 @@ impl<'a> Court<'a> {
         outcome.mender = longest(Role::Anchor).or_else(|| longest(Role::Admin));
         outcome.deleted = documents::deleted(self.counting());
         outcome.grants = grants::grants(self.counting());
+        let named = self.deeds.iter().filter_map(names).filter(|(_, role)| role.writes());
+        outcome.named_writers = named.map(|(device, _)| device).collect();
+        outcome.named_writers.insert(self.genesis.creator());
         outcome.trusted.insert(self.genesis.creator());
         let named = self.counting().filter_map(names);
         for (device, role) in named.filter(|(_, role)| matches!(role, Role::Anchor | Role::Admin)) {
             outcome.trusted.insert(device);
             outcome.anchors.extend((role == Role::Anchor).then_some(device));
         }
-        for (device, writes, cuts) in self.counting().filter_map(cuts) {
+        for (deed, (device, writes, cuts)) in
+            self.counting().filter_map(|deed| Some((deed, cuts(deed)?)))
+        {
             if !writes {
                 outcome.cut_off.insert(device);
             }
             cut(&mut outcome.cuts, cuts);
-            if outcome.anchors.contains(&device) {
+            if self.ends_deciding(deed, device) {
                 cut(&mut outcome.last_words, cuts);
             }
         }
         outcome
+    }
+
+    /// Whether a deed is about somebody who was an anchor until then, as far as its author knew. Only such a one says how
+    /// far decisions count: later ends of the same chains are about what else stands there.
+    fn ends_deciding(&self, deed: &Deed, device: DeviceId) -> bool {
+        let before = self.standing(device, Some(&deed.past));
+        before.is_some_and(|before| before.role == Role::Anchor)
     }
 
     fn removed(&self, device: DeviceId) -> Option<Former> {

@@ -141,9 +141,14 @@ impl Roster {
         self.outcome.anchors.contains(device)
     }
 
-    /// Where the chains end of those who were anchors, and were removed or given another role.
+    /// Where what anchors decided ends, by whoever removed them or gave them another role.
     pub fn last_words(&self) -> impl Iterator<Item = (&ChainId, &Point)> {
         self.outcome.last_words.iter()
+    }
+
+    /// The same of one chain, if its author was an anchor and handed over.
+    pub fn last_word(&self, chain: &ChainId) -> Option<&Point> {
+        self.outcome.last_words.get(chain)
     }
 
     /// Whether anybody was cut off: removed, or given a role that does not write.
@@ -154,6 +159,11 @@ impl Roster {
     /// Whether somebody was cut off, now or before they came back; or was let in, and does not count.
     pub fn is_cut_off(&self, device: &DeviceId) -> bool {
         self.outcome.cut_off.contains(device)
+    }
+
+    /// Whether it was ever said that somebody may write, whether or not that counts.
+    pub fn was_named_writer(&self, device: &DeviceId) -> bool {
+        self.outcome.named_writers.contains(device)
     }
 
     /// Who deleted a document, and when; nothing if it is not deleted.

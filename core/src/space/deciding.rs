@@ -24,11 +24,12 @@ impl Space {
     fn take_ledger(&mut self, home: &Home, segment: &Segment, kinds: &[EntryKind]) {
         let chain = self.chain(&home.ledger, &segment.chain);
         let Some(author) = chain.map(|chain| chain.author) else { return };
-        let decides = self.decisions_count(&author, &segment.chain);
+        let decides_upto = self.deciding_end(&author, &segment.chain);
         let (rank, publishes) = (self.roster.rank(&author), self.publishes(&author));
         let end = self.counting_end(&home.ledger, &author, &segment.chain);
         let entries = entries_of(segment).filter(|(_, kind, _)| kinds.contains(kind));
         for (command, kind, payload) in entries {
+            let decides = command.number <= decides_upto;
             match kind {
                 _ if command.number > end => {
                     self.take_stuck((home, author), command, kind, payload)

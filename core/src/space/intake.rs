@@ -328,9 +328,14 @@ impl Space {
             false if self.deletion(&document).is_some() => Reach::Nothing,
             false if !self.may_read(&document, reader) => Reach::Nothing,
             false if self.is_ledger(document) => self.ledger_reach(&document, author, chain),
-            false if self.roster.is_cut_off(author) && self.is_mender(reader) => Reach::Whole,
+            false if self.may_be_mended(author) && self.is_mender(reader) => Reach::Whole,
             false => self.counting_reach(document, author, chain),
         }
+    }
+
+    /// Whether somebody may have taken in what does not count of an author's.
+    fn may_be_mended(&self, author: &DeviceId) -> bool {
+        self.roster.is_cut_off(author) && self.roster.was_named_writer(author)
     }
 
     pub(super) fn is_roster(&self, document: DocumentId) -> bool {

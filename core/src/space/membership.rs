@@ -5,12 +5,12 @@ use thiserror::Error;
 
 use super::effect::{Effect, Notice, PeerFault};
 use super::message::{Message, Refusal};
-use super::{Context, DocumentLog, Space, ledger_document};
+use super::{Context, Space, ledger_document};
 use crate::clock::Now;
 use crate::codec;
 use crate::document::Label;
-use crate::id::{ChainId, DeviceId, DocumentId};
-use crate::log::{EntryKind, Frontier, Point, Segment};
+use crate::id::{DeviceId, DocumentId};
+use crate::log::{EntryKind, Frontier, Segment};
 use crate::record::Bucket;
 use crate::roster::{Act, Former, JoinRequest, Rank, Role, Ticket};
 
@@ -129,7 +129,7 @@ impl Space {
     ) -> Result<(), NotPermitted> {
         let ledger = ledger_document(&self.id, bucket);
         let log = self.index.get(&ledger);
-        let cuts = log.into_iter().flat_map(|log| ends_in(log, &device)).collect();
+        let cuts = log.into_iter().flat_map(|log| self.ends_in(log, &device)).collect();
         self.act(Act::Revoke { ledger, device, cuts }, &mut Context { now, rng, effects })
     }
 
@@ -229,27 +229,7 @@ impl Space {
     fn ends_of(&self, device: &DeviceId) -> Frontier {
         let others = self.index.iter().filter(|(id, _)| !self.is_roster(**id));
         let documents = others.filter(|(id, _)| !self.is_ledger(**id));
-        let ends = documents.flat_map(|(_, log)| ends_in(log, device));
+        let ends = documents.flat_map(|(_, log)| self.ends_in(log, device));
         ends.chain(self.ends_in_ledgers(device)).collect()
     }
-
-    /// The same in ledgers alone. Of what somebody decided, a part counts only with the others.
-    fn ends_in_ledgers(&self, device: &DeviceId) -> Vec<(ChainId, Point)> {
-        let decides = self.roster.member(device).is_some_and(|it| it.role == Role::Anchor);
-        let whole = |(id, point): (ChainId, Point)| match self.whole.saved.get(&id) {
-            Some(whole) if decides => (whole.number <= point.number).then_some((id, *whole)),
-            None if decides => None,
-            _ => Some((id, point)),
-        };
-        self.ledgers().flat_map(|(_, log)| ends_in(log, device)).filter_map(whole).collect()
-    }
-}
-
-fn ends_in<'a>(
-    log: &'a DocumentLog,
-    device: &'a DeviceId,
-) -> impl Iterator<Item = (ChainId, Point)> + 'a {
-    let theirs = log.chains.iter().filter(|(_, chain)| chain.author == *device);
-    let saved = theirs.filter(|(_, chain)| chain.saved.number > 0);
-    saved.map(|(id, chain)| (*id, chain.saved))
 }

@@ -24,7 +24,8 @@ pub(super) struct Refold {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Counted {
     upto: u64,
-    decides: bool,
+    /// The last entry that may be a decision.
+    decides_upto: u64,
     publishes: bool,
     rank: Option<Rank>,
 }
@@ -63,6 +64,7 @@ impl Space {
         }
         let Some(Refold { read, since, .. }) = self.refold.take() else { return };
         self.ledger.start_over();
+        self.whole.look_again();
         self.load_ledger(&read.into_iter().chain(since).collect::<Vec<_>>());
         context.effects.push(Effect::Notify(Notice::Records));
         // The roster may have said more meanwhile.
@@ -79,24 +81,15 @@ impl Space {
     pub(super) fn counted(&self, ledger: &DocumentId, chain: &ChainId) -> Option<Counted> {
         let held = self.chain(ledger, chain)?;
         let upto = self.counting_end(ledger, &held.author, chain).min(held.tip.number);
-        let decides = self.decisions_count(&held.author, chain);
+        let decides_upto = self.deciding_end(&held.author, chain).min(held.tip.number);
         let rank = self.roster.rank(&held.author);
         let publishes = self.publishes(&held.author);
-        Some(Counted { upto, decides, publishes, rank })
+        Some(Counted { upto, decides_upto, publishes, rank })
     }
 
     /// Whether somebody may give the engine's own commands: whoever decides, or might.
     pub(super) fn publishes(&self, author: &DeviceId) -> bool {
         self.local || self.roster.member(author).is_some_and(|it| it.role == Role::Anchor)
-    }
-
-    /// Whether what somebody decided counts: that of whoever decides now, and of those before as far as was said when
-    /// they handed over.
-    pub(super) fn decisions_count(&self, author: &DeviceId, chain: &ChainId) -> bool {
-        match self.roster.reach(author, chain) {
-            Reach::Upto(_) => self.roster.was_anchor(author),
-            Reach::Whole | Reach::Nothing => self.decider() == Some(*author),
-        }
     }
 
     /// The number of the last entry of a chain of a ledger that counts, if there is an end to that.
@@ -111,15 +104,5 @@ impl Space {
             Reach::Upto(cut) => cut.number,
             Reach::Nothing => 0,
         }
-    }
-
-    /// Whether all is here that was said by those who might decide before this device does: what they decided counts as
-    /// far as the roster says, and the next decision comes behind that.
-    pub(super) fn has_last_words(&self) -> bool {
-        let held = |chain: &ChainId| {
-            let mut logs = self.index.values();
-            logs.find_map(|log| log.chains.get(chain)).map_or(0, |chain| chain.tip.number)
-        };
-        self.roster.last_words().all(|(chain, end)| held(chain) >= end.number)
     }
 }

@@ -10,19 +10,8 @@ use super::effect::{Change, Position};
 use super::holdings::Holdings;
 use super::{Context, Space, ledger_document};
 use crate::id::{ChainId, DeviceId, DocumentId};
-use crate::log::Frontier;
 use crate::record::{Bucket, Home};
-use crate::roster::{Reach, Role, Scope};
-
-/// How far decisions are here with all their parts: what is decided in several ledgers must not be cut in two.
-#[derive(Debug, Default)]
-pub(super) struct Whole {
-    pub(super) saved: Frontier,
-    /// What will be, once a batch is saved.
-    unsaved: Option<(u64, Frontier)>,
-    /// How many decisions there were then.
-    decided: u64,
-}
+use crate::roster::{Reach, Scope};
 
 impl Space {
     /// Whether somebody may read a document.
@@ -180,26 +169,5 @@ impl Space {
             log.changed = feed;
             self.journal.add(chain.change(self.roster_document, *id, feed));
         }
-    }
-
-    /// Notes how far those have decided who may be removed, if all parts are here of all that they decided up to there.
-    pub(super) fn note_whole(&mut self) {
-        let journal = &self.journal;
-        if let Some((_, ends)) = self.whole.unsaved.take_if(|(batch, _)| journal.is_saved(*batch)) {
-            self.whole.saved = ends;
-        }
-        let decided = self.ledger.decided();
-        let news = self.whole.decided != decided && self.whole.unsaved.is_none();
-        if news && self.role() == Some(Role::Admin) && self.ledger.is_whole() {
-            self.whole.decided = decided;
-            self.whole.unsaved = Some((self.journal.latest(), self.ends_of_deciders()));
-        }
-    }
-
-    /// Where the chains end in ledgers of those who decide, or did.
-    pub(super) fn ends_of_deciders(&self) -> Frontier {
-        let chains = self.ledgers().flat_map(|(_, log)| &log.chains);
-        let theirs = chains.filter(|(_, chain)| self.roster.was_anchor(&chain.author));
-        theirs.map(|(id, chain)| (*id, chain.tip.point())).collect()
     }
 }

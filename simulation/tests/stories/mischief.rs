@@ -46,6 +46,25 @@ fn a_readers_own_entries_are_not_taken() {
     net.everyone_agrees();
 }
 
+/// Whoever mends takes what does not count, so that it can be undone wherever somebody had believed that it does. It took
+/// that of readers too, of whom nobody could have believed it, once they had been removed or made readers again.
+#[test]
+fn whoever_mends_takes_nothing_of_those_who_never_wrote() {
+    let (net, [alice, rita]) = Net::of([ALICE, RITA]);
+    net.expects_mischief();
+    net.link(&alice, &rita);
+    alice.edits("milk ");
+    net.passes(500);
+    assert!(alice.appoints(&rita, Role::Reader));
+    net.passes(500);
+    let key = key_of(&rita);
+    sends(&rita, &alice, Some(label(NOTES)), beginning(&alice, &key, &key));
+    net.passes(1_000);
+    assert_eq!(chains_at(&alice), 1);
+    net.partition(&alice, &rita);
+    net.everyone_agrees();
+}
+
 /// What was refused was acknowledged with what came before it: its sender took it for kept.
 #[test]
 fn what_is_refused_is_not_acknowledged() {
