@@ -179,14 +179,7 @@ fn what_is_answered_is_what_is_described() {
     let (collection, record) =
         (format!("{records}/{{collection}}"), format!("{records}/{{collection}}/{{key}}"));
     let changes = format!("{space}/changes");
-    let session = format!("{space}/session");
-    let begun = ann.posts(SESSION, &[]);
-    description.fits("post", &session, &begun);
-    description.fits("get", &session, &ann.gets(SESSION));
-    let cookie = format!("Cookie: {}", begun.header("set-cookie").split(';').next().unwrap());
-    let csrf = format!("driftline-csrf: {}", begun.json()["csrf"].as_str().unwrap());
-    let again = ask(anchor.port(), "POST", SESSION, &[&cookie, &csrf], &[]);
-    description.fits("post", &session, &again);
+    let session = fits_in_sessions(&mut description, &ann);
     for path in ["/healthz", "/readyz", "/v1/openapi.json"] {
         description.fits("get", path, &ann.gets(path));
     }
@@ -244,4 +237,17 @@ fn what_is_answered_is_what_is_described() {
         "get /v1/spaces/{space}/records/{collection}/{key} 200",
     ];
     assert_eq!(unseen, expected);
+}
+
+/// Holds what is answered about sessions against what is described; gives the path by which that is.
+fn fits_in_sessions(description: &mut Description, ann: &Guest) -> String {
+    let session = "/v1/spaces/{space}/session".to_owned();
+    let begun = ann.posts(SESSION, &[]);
+    description.fits("post", &session, &begun);
+    description.fits("get", &session, &ann.gets(SESSION));
+    let cookie = format!("Cookie: {}", begun.header("set-cookie").split(';').next().unwrap());
+    let csrf = format!("driftline-csrf: {}", begun.json()["csrf"].as_str().unwrap());
+    let again = ask(ann.port, "POST", SESSION, &[&cookie, &csrf], &[]);
+    description.fits("post", &session, &again);
+    session
 }
