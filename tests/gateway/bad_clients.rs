@@ -3,10 +3,8 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use data_encoding::BASE64;
 use driftline::yrs::updates::decoder::Decode;
@@ -35,20 +33,6 @@ impl Honest {
             socket
         };
         Self { ann: comes("Ann"), bob: comes("Bob"), written: 0 }
-    }
-
-    /// How long the slowest of a hundred edits takes to come to Bob.
-    fn waits(&mut self, edits: usize) -> Duration {
-        let mut times: Vec<_> = (0..edits)
-            .map(|_| {
-                let begun = Instant::now();
-                self.go_on();
-                thread::sleep(Duration::from_millis(5));
-                begun.elapsed() - Duration::from_millis(5)
-            })
-            .collect();
-        times.sort_unstable();
-        times[edits - 1 - edits / 100]
     }
 
     /// What Ann writes comes to Bob.
@@ -246,36 +230,6 @@ fn a_thousand_who_are_there_and_say_nothing_take_little() {
     }
     let each = (anchor.memory() - before) / 1_000;
     assert!(each < 64, "{each} KiB for each");
-}
-
-#[test]
-fn a_flood_makes_its_own_guest_wait() {
-    let anchor = Anchor::opens();
-    let mut honest = Honest::come(&anchor);
-    let quiet = honest.waits(300);
-    let ended = Arc::new(AtomicBool::new(false));
-    let floods: Vec<_> = (0..8_u64)
-        .map(|number| {
-            let (ended, pass) = (ended.clone(), anchor.pass("Mallory", "writer", "1h"));
-            let document = if number % 2 == 0 { "honest" } else { "mallory" };
-            let mut socket = Socket::opens(anchor.port(), &at(document, &pass));
-            // Whoever can't write on does not read either.
-            socket.has_patience(Duration::from_secs(1));
-            thread::spawn(move || {
-                let mut client = number << 24;
-                while !ended.load(Ordering::Relaxed) {
-                    client += 1;
-                    socket.mutters(&edit(&typed(client, "flood ")));
-                }
-            })
-        })
-        .collect();
-    let flooded = honest.waits(1_000);
-    ended.store(true, Ordering::Relaxed);
-    floods.into_iter().for_each(|flood| flood.join().unwrap());
-    // How long they waited is looked at by people: machines are busy with other things, too.
-    let said = format!("the slowest of 100 edits takes {quiet:?}, and under a flood {flooded:?}\n");
-    _ = std::io::stderr().write_all(said.as_bytes());
 }
 
 /// A connection whose owner reads nothing, and whose system keeps little for them.

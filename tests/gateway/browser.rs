@@ -76,6 +76,8 @@ impl Browser {
 
     pub(crate) fn goes_away(&mut self, tab: &str) {
         self.ask(&json!({ "op": "away", "client": tab }));
+        // A provider that is told to come back while it is still leaving stays away.
+        eventually(&format!("{tab} is away"), || self.look(tab)["connected"] == false);
     }
 
     pub(crate) fn comes_back(&mut self, tab: &str) {

@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::HandshakeError;
@@ -65,11 +64,6 @@ impl Socket {
     /// Says something that may not be heard any more.
     pub(crate) fn mutters(&mut self, bytes: &[u8]) {
         _ = self.0.send(Message::binary(bytes.to_vec()));
-    }
-
-    /// Gives up on what takes longer than that to say.
-    pub(crate) fn has_patience(&mut self, patience: Duration) {
-        self.0.get_ref().set_write_timeout(Some(patience)).unwrap();
     }
 
     pub(crate) fn hears(&mut self) -> Heard {
