@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::foreseen::Foresight;
+use super::hearing::Hearing;
 use super::judge::{Case, judge};
 use super::parts::apply;
 use super::preview::{Pending, Preview, Turn};
 use super::task::Tasks;
 use super::volume::Volume;
 use super::{
-    Answer, Call, CommandId, Decision, Draft, News, OutboxEntry, Registry, Seen, Task, TaskId,
-    Verdict,
+    Answer, Call, CommandId, Decision, Draft, Foreseen, Heard, News, OutboxEntry, Registry, Seen,
+    Task, TaskId, Told, Verdict,
 };
 use crate::clock::WallTime;
 use crate::document::Label;
@@ -50,9 +52,8 @@ pub struct Ledger {
     stuck: BTreeMap<CommandId, (Home, Call)>,
     /// The names of this device's own commands.
     names: BTreeMap<CommandId, String>,
-    answers: Vec<Answer>,
-    /// Revisions that came before their verdict, from another ledger.
-    early: BTreeMap<CommandId, Vec<Answer>>,
+    hearing: Hearing,
+    foresight: Foresight,
     tasks: Tasks,
 }
 
@@ -78,8 +79,8 @@ impl Ledger {
             cancelled: BTreeMap::new(),
             stuck: BTreeMap::new(),
             names: BTreeMap::new(),
-            answers: Vec::new(),
-            early: BTreeMap::new(),
+            hearing: Hearing::new(),
+            foresight: Foresight::default(),
             tasks: Tasks::default(),
         }
     }
@@ -129,18 +130,41 @@ impl Ledger {
         self.faulty
     }
 
-    /// What this device's commands came to, in the order in which it was decided.
-    pub fn answers(&self) -> &[Answer] {
-        &self.answers
+    /// What this device's commands came to, as it was told; as of the last [`settle`](Self::settle). What is here once
+    /// keeps its place as long as the device runs.
+    pub fn told(&self) -> &[Told] {
+        self.hearing.told()
     }
 
-    /// The verdict upon one of this device's commands, if it is decided.
+    /// The same without what the app has done about it.
+    pub fn answers(&self) -> impl DoubleEndedIterator<Item = &Answer> {
+        self.told().iter().map(|told| &told.answer)
+    }
+
+    /// The verdict upon one of this device's commands, if it is decided; as of the last [`settle`](Self::settle).
     pub fn verdict(&self, command: &CommandId) -> Option<&Verdict> {
-        let mut latest = self.answers.iter().rev().filter(|answer| answer.command == *command);
-        latest.find_map(|answer| match &answer.news {
-            News::Verdict(verdict) => Some(verdict),
-            News::Revision(_) => None,
-        })
+        self.hearing.verdict(command)
+    }
+
+    /// Whether this device remembers what it asked for with that command: if not, it can't say what the answer is about.
+    pub fn remembers(&self, command: &CommandId) -> bool {
+        self.names.contains_key(command)
+    }
+
+    /// Says what the app had dealt with before this run.
+    pub fn restore_heard(&mut self, heard: BTreeMap<CommandId, Heard>) {
+        self.hearing.restore(heard);
+    }
+
+    /// The app has dealt with an answer, and with those before it to the same command. Gives what it has heard of that
+    /// command then, to be kept, if that is news.
+    pub fn acknowledge(&mut self, number: usize) -> Option<(CommandId, Heard)> {
+        self.hearing.acknowledge(number)
+    }
+
+    /// What others asked for, was shown here and is decided since the last time.
+    pub fn take_foreseen(&mut self) -> Vec<Foreseen> {
+        self.foresight.take()
     }
 
     /// A task that is not done.
@@ -301,12 +325,24 @@ impl Ledger {
     /// Forgets all, to be folded from the start of its log again: what counts of it is other than it was.
     pub fn start_over(&mut self) {
         let scope = std::mem::replace(&mut self.scope, Scope::all());
-        *self = Self { scope, ..Self::new(self.registry.clone(), self.me, self.space) };
+        let mut hearing = std::mem::replace(&mut self.hearing, Hearing::new());
+        hearing.start_over();
+        let mut foresight = std::mem::take(&mut self.foresight);
+        for (turn, pending) in self.preview.pending().filter(|(turn, _)| turn.author != self.me) {
+            foresight.remember(turn.command, pending);
+        }
+        let anew = Self::new(self.registry.clone(), self.me, self.space);
+        *self = Self { scope, hearing, foresight, ..anew };
     }
 
-    /// Runs what has not run, and again what runs on something that changed; says whether what is shown may be another.
+    /// Runs what has not run, and again what runs on something that changed, and tells what came of this device's commands;
+    /// says whether what is shown may be another.
     pub fn settle(&mut self) -> bool {
-        self.preview.settle(&self.registry, (&self.confirmed, &self.homes))
+        let Self { hearing, names, volumes, .. } = self;
+        let told = hearing.tell(names, || open(volumes));
+        let shown = self.preview.settle(&self.registry, (&self.confirmed, &self.homes));
+        self.foresight.is_shown();
+        told || shown
     }
 
     /// Up to so many undecided commands that are `ready`, in the order in which they came; one that is not holds up those
@@ -401,8 +437,6 @@ impl Ledger {
 
     fn note_name(&mut self, command: CommandId, author: DeviceId, call: &Call) {
         if author == self.me {
-            let nameless = self.answers.iter_mut().filter(|answer| answer.command == command);
-            nameless.for_each(|answer| answer.name.clone_from(&call.name));
             self.names.insert(command, call.name.clone());
         }
     }
@@ -420,6 +454,7 @@ impl Ledger {
         if let Some(number) = self.arrived.remove(&command) {
             self.arrivals.remove(&number);
         }
+        self.foresee(parts);
         let pending = self.preview.get(&command).map(|(_, pending)| &pending.call);
         let stuck = self.stuck.remove(&command).map(|(_, call)| call);
         let fields = pending.or(stuck.as_ref()).map(|call| call.fields.clone());
@@ -438,25 +473,41 @@ impl Ledger {
     }
 
     fn answer(&mut self, part: &Decision, fields: &Option<Value>) {
-        let at = part.at;
+        let at = Some(part.at);
+        let answer =
+            |command, fields, news| Answer { command, name: String::new(), fields, at, news };
         if let Some(verdict) = part.verdict.clone().filter(|_| part.author == self.me) {
-            let (command, name) = (part.command, self.name_of(&part.command));
-            let (fields, news) = (fields.clone(), News::Verdict(verdict));
-            self.answers.push(Answer { command, name, fields, at, news });
-            self.answers.extend(self.early.remove(&command).into_iter().flatten());
+            let answer = answer(part.command, fields.clone(), News::Verdict(verdict));
+            self.hearing.say(part.order, answer);
         }
         for (stamp, revision) in part.news.iter().filter(|(stamp, _)| stamp.author == self.me) {
-            let (command, name) = (stamp.command, self.name_of(&stamp.command));
-            let (fields, news) = (None, News::Revision(revision.clone()));
-            let answer = Answer { command, name, fields, at, news };
-            match self.is_decided(&command) {
-                true => self.answers.push(answer),
-                false => self.early.entry(command).or_default().push(answer),
-            }
+            let answer = answer(stamp.command, None, News::Revision(revision.clone()));
+            self.hearing.say(part.order, answer);
         }
     }
 
-    fn name_of(&self, command: &CommandId) -> String {
-        self.names.get(command).cloned().unwrap_or_default()
+    /// What somebody else asked for is decided: if it was shown before, whoever has seen that hears of it.
+    fn foresee(&mut self, parts: &[(Home, Decision)]) {
+        let Some((_, Decision { command, author, at, .. })) = parts.first() else { return };
+        let Some((_, pending)) = self.preview.get(command).filter(|_| *author != self.me) else {
+            return;
+        };
+        let said = parts.iter().filter(|(home, _)| *home == pending.home);
+        let verdict = said.filter_map(|(_, part)| part.verdict.clone()).next();
+        let (Some(predicted), Some(verdict)) = (self.foresight.of(command, pending), verdict)
+        else {
+            return;
+        };
+        let (name, fields) = (pending.call.name.clone(), pending.call.fields.clone());
+        let (command, author, at) = (*command, *author, *at);
+        self.foresight.tell(Foreseen { command, author, name, fields, predicted, at, verdict });
     }
+}
+
+/// The commands about which decisions say something that are not in yet.
+fn open(volumes: &BTreeMap<DocumentId, Volume>) -> BTreeSet<CommandId> {
+    let waiting = volumes.values().flat_map(|volume| volume.waiting.values());
+    let about = waiting
+        .flat_map(|part| part.news.iter().map(|(stamp, _)| stamp.command).chain([part.command]));
+    about.collect()
 }

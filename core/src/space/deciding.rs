@@ -148,6 +148,9 @@ impl Space {
         if self.ledger.settle() {
             context.effects.push(Effect::Notify(Notice::Records));
         }
+        let foreseen = self.ledger.take_foreseen().into_iter();
+        let notices = foreseen.map(|foreseen| Notice::Foreseen(Arc::new(foreseen)));
+        context.effects.extend(notices.map(Effect::Notify));
     }
 
     /// When to go on deciding, if there was more than fits into a step.

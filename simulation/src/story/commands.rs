@@ -53,11 +53,12 @@ impl Person {
         })
     }
 
-    /// All that the app heard of its commands so far, each in a word.
+    /// All that the app was told of its commands so far, each in a word.
     pub fn hears(&self) -> Vec<&'static str> {
         self.net.world(|world| {
-            let answers = world.devices[self.who].space().map(|space| space.ledger().answers());
-            answers.unwrap_or_default().iter().map(|answer| heard_as(&answer.news)).collect()
+            let space = world.devices[self.who].space();
+            let answers = space.into_iter().flat_map(|space| space.ledger().answers());
+            answers.map(|answer| heard_as(&answer.news).unwrap_or("revoked")).collect()
         })
     }
 
