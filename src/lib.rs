@@ -76,7 +76,7 @@ pub use driftline_core::roster::{
 };
 pub use driftline_core::space::{
     DocumentStatus, Limits as SpaceLimits, Measure, NotPermitted, Objection, PeerState, PeerStatus,
-    Rate, Refusal, SpaceStatus, Standing,
+    Rate, Refusal, SpaceStatus, Standing, Stopped,
 };
 pub use driftline_net::{Limits, Traffic, Transport};
 pub use driftline_storage::{

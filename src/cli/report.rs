@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use driftline::{
     ChainId, CommandId, Damaged, DeviceId, DocumentId, DocumentStatus, Hash, Objection, Rank, Role,
-    SpaceId,
+    SpaceId, Stopped,
 };
 use serde::{Deserialize, Serialize};
 
@@ -407,6 +407,9 @@ pub(super) struct Space {
     /// By whom and when this device was removed, if it was.
     pub(super) removed: Option<Removal>,
     pub(super) peers: Vec<Peer>,
+    /// Why nothing is decided, if that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stopped: Option<Stopped>,
     pub(super) documents: Vec<DocumentStatus>,
 }
 

@@ -40,8 +40,8 @@ pub struct Ledger {
     told: BTreeMap<DocumentId, u64>,
     /// The last command of each chain that was decided.
     decided: BTreeMap<ChainId, u64>,
-    /// Two decisions of one place were seen: nothing is confirmed any more.
-    faulty: bool,
+    /// Two decisions of one place were seen, the first such place among all: nothing is confirmed any more.
+    contradicted: Option<u64>,
     preview: Preview,
     /// Undecided commands in the order of their arrival, and which they are in that.
     arrivals: BTreeMap<u64, CommandId>,
@@ -72,7 +72,7 @@ impl Ledger {
             volumes: BTreeMap::new(),
             told: BTreeMap::new(),
             decided: BTreeMap::new(),
-            faulty: false,
+            contradicted: None,
             preview: Preview::default(),
             arrivals: BTreeMap::new(),
             arrived: BTreeMap::new(),
@@ -127,7 +127,7 @@ impl Ledger {
 
     /// Whether two decisions of one place were seen, so that nothing is confirmed any more.
     pub fn is_faulty(&self) -> bool {
-        self.faulty
+        self.contradicted.is_some()
     }
 
     /// What this device's commands came to, as it was told; as of the last [`settle`](Self::settle). What is here once
@@ -271,12 +271,7 @@ impl Ledger {
     pub fn take_decision(&mut self, home: &Home, decision: Decision) {
         let volume = self.volumes.entry(home.ledger).or_insert_with(|| Volume::new(home));
         if decision.place <= volume.place || volume.waiting.contains_key(&decision.place) {
-            self.faulty = true;
-            tracing::error!(
-                order = decision.order,
-                "two decisions of one place: nothing is confirmed any more"
-            );
-            return;
+            return self.contradict(decision.order);
         }
         if volume.waiting.len() < MAX_WAITING {
             volume.waiting.insert(decision.place, decision);
@@ -284,18 +279,25 @@ impl Ledger {
         self.advance(home.ledger);
     }
 
+    /// Two decisions of one place are here.
+    fn contradict(&mut self, order: u64) {
+        tracing::error!(order, "two decisions of one place: nothing is confirmed any more");
+        self.contradicted = Some(self.contradicted.map_or(order, |before| before.min(order)));
+    }
+
     /// Takes in what waits in a ledger and is whole, and what waits in others for that.
     fn advance(&mut self, ledger: DocumentId) {
         let mut ledgers = vec![ledger];
-        while !self.faulty
+        while !self.is_faulty()
             && let Some(ledger) = ledgers.pop()
         {
             let Some(whole) = self.next_whole(&ledger) else { continue };
+            let order = self.volumes[&ledger].peek().map_or(0, |next| next.order);
             let parts = whole.iter().filter_map(|ledger| self.volumes.get_mut(ledger)?.next());
             let parts: Vec<_> = parts.collect();
-            self.faulty = parts.len() < whole.len();
-            if !self.faulty {
-                self.apply(&parts);
+            match parts.len() == whole.len() {
+                true => self.apply(&parts),
+                false => self.contradict(order),
             }
             ledgers.extend(whole);
         }
@@ -365,7 +367,7 @@ impl Ledger {
 
     /// Whether this program can decide: it knows commands, and nothing contradicts itself.
     pub fn can_decide(&self) -> bool {
-        !self.registry.is_empty() && !self.faulty && self.is_whole()
+        !self.registry.is_empty() && !self.is_faulty() && self.is_whole()
     }
 
     /// Whether no decision waits for others, and all have all parts that this device may read.
@@ -373,10 +375,12 @@ impl Ledger {
         self.volumes.values().all(|volume| volume.waiting.is_empty()) && self.has_all_told_of()
     }
 
-    /// Whether a decision that stands in a ledger waits there for others, or for its other parts.
-    pub(crate) fn waits(&self, ledger: &DocumentId, decision: &Decision) -> bool {
+    /// Whether a decision that stands in a ledger is not to be relied on: it waits for others, or for its other parts, or is
+    /// contradicted, or comes after one that is.
+    pub(crate) fn doubts(&self, ledger: &DocumentId, decision: &Decision) -> bool {
         let volume = self.volumes.get(ledger);
-        volume.is_some_and(|volume| volume.waiting.get(&decision.place) == Some(decision))
+        let waits = volume.is_some_and(|it| it.waiting.get(&decision.place) == Some(decision));
+        waits || self.contradicted.is_some_and(|order| decision.order >= order)
     }
 
     /// Whether this device has all parts of what is in. Of ledgers that it came to read later, they come later.
