@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::effect::{Change, Effect, Notice, Position};
 use super::message::{Message, Stretch};
+use super::session::PATIENCE;
 use super::{Context, Space};
 use crate::clock::SteadyTime;
 use crate::id::{ChainId, DeviceId, DocumentId};
@@ -23,6 +24,8 @@ pub(super) struct Inbound {
     pub(super) persisted: u64,
     /// Stretches that came in whole, and wait for what is before them.
     claims: Vec<Stretch>,
+    /// Since when that has been so.
+    gap_since: Option<SteadyTime>,
     /// What the peer offered last, and is not all here yet.
     pub(super) offer: Option<Offer>,
     /// When a document's missing entries were last asked for.
@@ -182,6 +185,17 @@ impl Inbound {
     /// Whether all that the peer had when the session opened, or has offered since, is here.
     pub(super) fn is_caught_up(&self) -> bool {
         self.received >= self.head && self.offer.is_none()
+    }
+
+    /// Whether something has been missing for long in front of what came in: the peer takes this device to be further than
+    /// it is. That is said once in a while.
+    pub(super) fn is_passed_over(&mut self, now: SteadyTime) -> bool {
+        if self.claims.is_empty() {
+            self.gap_since = None;
+            return false;
+        }
+        let since = *self.gap_since.get_or_insert(now);
+        now.since(since) >= PATIENCE && self.gap_since.take().is_some()
     }
 
     /// Waits no more for ledgers of the last offer that are not to be had any more.
