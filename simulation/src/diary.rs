@@ -29,7 +29,7 @@ impl World {
             .map(|(number, told)| (number, told.answer.news.clone()));
         let mut kept = Vec::new();
         for (number, news) in fresh.collect::<Vec<_>>() {
-            let Some((command, heard)) = space.acknowledge(number) else { continue };
+            let Some((command, heard)) = space.acknowledge_answer(number) else { continue };
             let (name, value) = (format!("{SETTING}{command}"), codec::encode(&heard));
             kept.push(Record::Setting { name, value });
             self.diaries.entry(who).or_default().entry(command).or_default().push((news, heard));

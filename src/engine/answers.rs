@@ -61,7 +61,7 @@ impl Engine {
     /// The app has dealt with an answer; the reply comes when that would survive the process.
     pub(super) fn heard(&mut self, id: SpaceId, number: usize, reply: oneshot::Sender<()>) {
         let Some(slot) = self.spaces.get_mut(&id) else { return };
-        if let Some((command, heard)) = slot.space.acknowledge(number) {
+        if let Some((command, heard)) = slot.space.acknowledge_answer(number) {
             let (name, value) = (format!("{SETTING}{id}/{command}"), codec::encode(&heard));
             self.write_setting(Record::Setting { name, value });
         }

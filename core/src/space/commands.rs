@@ -110,7 +110,7 @@ impl Space {
     }
 
     /// The app has dealt with an answer: see [`Ledger::acknowledge`].
-    pub fn acknowledge(&mut self, number: usize) -> Option<(CommandId, Heard)> {
+    pub fn acknowledge_answer(&mut self, number: usize) -> Option<(CommandId, Heard)> {
         self.ledger.acknowledge(number)
     }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::limits::Objection;
 use super::message::Refusal;
 use crate::codec::CodecError;
+use crate::command::Foreseen;
 use crate::document::Label;
 use crate::document::check::BadUpdate;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
