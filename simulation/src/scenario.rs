@@ -214,12 +214,13 @@ fn live(world: &mut World) {
             act(world);
         }
     }
-    if world.governed || world.villain.is_some() {
+    if world.governed || world.commanding || world.villain.is_some() {
         link_all(world);
     }
 }
 
-/// Whoever was removed passes nothing on, so in the end everybody meets everybody.
+/// Whoever was removed passes nothing on, nor does anybody pass on what is said in a hall that they may not enter: so in the
+/// end everybody meets everybody.
 fn link_all(world: &mut World) {
     let all = 0..world.devices.len();
     let pairs = all.clone().flat_map(|a| (a + 1..all.end).map(move |b| Pair::of(a, b)));
