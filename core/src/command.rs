@@ -123,7 +123,9 @@ pub trait Handler: Command {
     }
 
     /// Runs upon the records as they stand. It must be a pure function of them and of the command: it is run on the
-    /// author's device and on others, more than once, and on the anchor for good.
+    /// author's device and on others, more than once, and on the anchor for good. And it must come to an end: what it asks
+    /// for is counted, and one that asks for too much fails, but a loop that asks for nothing can't be stopped, and stops
+    /// all else on the device.
     ///
     /// # Errors
     /// If the app's own rules are against it. Then nothing of it stands.
