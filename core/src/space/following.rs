@@ -238,3 +238,26 @@ impl Inbound {
         missed || self.received > before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A peer that was granted a bucket began again, and its acknowledgement of what came before overtook the word of that.
+    /// So this device went on from there, for ever, and the peer waited for what was before it, for ever.
+    #[test]
+    fn whoever_is_passed_over_says_so_once_in_a_while() {
+        let mut inbound = Inbound::at(0, 30);
+        let at = |seconds| SteadyTime::default() + Duration::from_secs(seconds);
+        assert!(!inbound.is_passed_over(at(0)));
+        inbound.claims.push(Stretch { from: 25, upto: 30 });
+        assert!(!inbound.advance(), "what is in front of it is missing");
+        let said: Vec<_> = (0..13).filter(|second| inbound.is_passed_over(at(*second))).collect();
+        assert_eq!(said, [5, 11]);
+        inbound.claims.push(Stretch { from: 0, upto: 25 });
+        assert!(inbound.advance());
+        assert!((13..30).all(|second| !inbound.is_passed_over(at(second))));
+    }
+}
