@@ -150,7 +150,8 @@ fn an_anchor_that_is_made_a_writer_hands_over() {
     net.passes(1_000);
     net.heal();
     net.passes(3_000);
-    assert_eq!(bob.hears(), ["accepted"]);
+    // What the first decided, and alice did not know of, is decided anew.
+    assert_eq!(bob.hears(), ["accepted", "revoked", "accepted"]);
     assert_eq!(bob.knows(1, "visits"), "11");
     first.submits(&VISIT);
     net.passes(1_000);
