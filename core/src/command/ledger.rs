@@ -35,6 +35,9 @@ pub struct Ledger {
     homes: Homes,
     /// The place of the last decision that is in, among all.
     order: u64,
+    /// Up to which place all are in, and those that are in behind a gap, as is so for whoever does not read all.
+    row: u64,
+    beyond: BTreeSet<u64>,
     volumes: BTreeMap<DocumentId, Volume>,
     /// How far each ledger goes, as decisions say that are in and have other parts there.
     told: BTreeMap<DocumentId, u64>,
@@ -69,6 +72,8 @@ impl Ledger {
             confirmed: Table::default(),
             homes: Homes::new(common),
             order: 0,
+            row: 0,
+            beyond: BTreeSet::new(),
             volumes: BTreeMap::new(),
             told: BTreeMap::new(),
             decided: BTreeMap::new(),
@@ -375,12 +380,18 @@ impl Ledger {
         self.volumes.values().all(|volume| volume.waiting.is_empty()) && self.has_all_told_of()
     }
 
+    /// Whether all is in that was decided before the last decision: each stands upon all before it.
+    pub(crate) fn is_gapless(&self) -> bool {
+        self.beyond.is_empty()
+    }
+
     /// Whether a decision that stands in a ledger is not to be relied on: it waits for others, or for its other parts, or is
-    /// contradicted, or comes after one that is.
+    /// contradicted, or comes after one that is, or that is not here.
     pub(crate) fn doubts(&self, ledger: &DocumentId, decision: &Decision) -> bool {
         let volume = self.volumes.get(ledger);
         let waits = volume.is_some_and(|it| it.waiting.get(&decision.place) == Some(decision));
-        waits || self.contradicted.is_some_and(|order| decision.order >= order)
+        let contradicted = self.contradicted.is_some_and(|order| decision.order >= order);
+        waits || contradicted || decision.order > self.row
     }
 
     /// Whether this device has all parts of what is in. Of ledgers that it came to read later, they come later.
@@ -452,6 +463,10 @@ impl Ledger {
         let each = parts.iter().map(|(home, part)| (home, part));
         let changes = apply(&mut self.confirmed, &mut self.homes, each);
         self.order = self.order.max(order);
+        self.beyond.extend((order > self.row).then_some(order));
+        while self.beyond.remove(&(self.row + 1)) {
+            self.row += 1;
+        }
         let decided = self.decided.entry(command.chain).or_default();
         *decided = command.number.max(*decided);
         self.cancelled.remove(&command);
