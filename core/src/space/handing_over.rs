@@ -1,8 +1,8 @@
 //! How far counts what somebody decided who decides no more, and what whoever is next waits for.
 //!
 //! A decision may have parts in several ledgers, each on a chain of its own. Whoever ends these chains must not cut it in
-//! two: its one part would wait for the other for ever. So an anchor's chains end where all parts of all decisions up to
-//! there are here, and saved.
+//! two: its one part would wait for the other for ever. Nor must it count where one does not that it stands upon. So an
+//! anchor's chains end where all parts of all decisions up to there are here, and saved.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,8 +45,10 @@ impl Space {
         }
         let decided = self.ledger.decided();
         let news = self.whole.decided != decided && self.whole.unsaved.is_none();
+        let ledger = &self.ledger;
+        let sound = ledger.is_whole() && ledger.is_gapless() && !ledger.is_faulty();
         // While the logs are folded anew, more is here than the ledger knows of.
-        let knows = self.refold.is_none() && self.ledger.is_whole() && !self.ledger.is_faulty();
+        let knows = self.refold.is_none() && sound;
         if news && self.role() == Some(Role::Admin) && knows {
             self.whole.decided = decided;
             self.whole.unsaved = Some((self.journal.latest(), self.ends_of_deciders()));
