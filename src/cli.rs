@@ -7,8 +7,10 @@
 mod arguments;
 mod bench;
 mod bounds;
+mod config;
 mod control;
 mod demo;
+mod door;
 mod error;
 mod execute;
 mod failure;
@@ -28,7 +30,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
 use driftline::{Device, DeviceOptions};
 
 use arguments::{Arguments, Command, DeviceCommand};
@@ -43,7 +44,14 @@ use secrets::Secrets;
 /// Parses the arguments and does what they say. Ends with 0, with 1 after a failure, or with 2 when the arguments
 /// make no sense.
 pub(crate) fn main() -> ExitCode {
-    let Arguments { data, json, passphrase_file, command } = Arguments::parse();
+    let arguments = match config::arguments() {
+        Ok(arguments) => arguments,
+        Err((error, json)) => {
+            Failure::of(&error).tell(json);
+            return ExitCode::from(2);
+        }
+    };
+    let Arguments { data, json, passphrase_file, command } = arguments;
     let secrets = Secrets::new(passphrase_file);
     match command {
         Command::Demo(options) => demo::main(&options),

@@ -75,8 +75,8 @@ pub use driftline_core::roster::{
     ParseTicketError, Pass, PassTerms, Rank, Role, Ticket, Turn,
 };
 pub use driftline_core::space::{
-    DocumentStatus, Limits as SpaceLimits, Measure, NotPermitted, Objection, PeerState, PeerStatus,
-    Rate, Refusal, SpaceStatus, Standing, Stopped,
+    DocumentStatus, Extent, Limits as SpaceLimits, Measure, NotPermitted, Objection, PeerState,
+    PeerStatus, Rate, Refusal, SpaceStatus, Standing, Stopped,
 };
 pub use driftline_net::{Limits, Traffic, Transport};
 pub use driftline_storage::{

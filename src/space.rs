@@ -18,7 +18,7 @@ use driftline_core::document::{BadName, Label};
 use driftline_core::id::{DeviceId, SpaceId};
 use driftline_core::record::{BadBucket, Bucket};
 use driftline_core::roster::{Former, Member, Rank, Role, Roster, Ticket};
-use driftline_core::space::{NotPermitted, SpaceStatus};
+use driftline_core::space::{Extent, NotPermitted, SpaceStatus};
 use thiserror::Error;
 use yrs::GetString;
 
@@ -193,6 +193,16 @@ impl Space {
     /// If the name can't be one, or what is stored can't be read.
     pub async fn document(&self, name: &str) -> Result<Document, DocumentError> {
         Ok(Document::new(self.open(name, false).await?, name, self.device.clone()))
+    }
+
+    /// How much is held of a document, and of how many others, without opening it.
+    ///
+    /// # Errors
+    /// If the name can't be one, or the device is closed.
+    pub async fn extent(&self, name: &str) -> Result<Extent, DocumentError> {
+        let (space, label) = (self.id, Label::new(name)?);
+        let extent = self.device.ask(|reply| Request::Extent { space, label, reply }).await?;
+        Ok(extent.ok_or(EngineGone)?)
     }
 
     /// The text of a document's root, [kept](Self::kept_text) or not.

@@ -65,7 +65,7 @@ use refolding::{Counted, Refold};
 use remembering::Memory;
 use session::Session;
 
-pub use allowance::STRANGER_COST;
+pub use allowance::{STRANGER_COST, Tokens};
 pub use author::{Authorship, NotAWriter, Standing};
 pub use commands::{PublishError, SubmitError, Submitted};
 pub use effect::{
@@ -73,7 +73,7 @@ pub use effect::{
 };
 pub use event::Event;
 pub use joining::{Joining, Outcome};
-pub use limits::{Limits, Measure, Objection, Rate};
+pub use limits::{Extent, Limits, Measure, Objection, Rate};
 pub use membership::NotPermitted;
 pub use message::{Refusal, TAG_BYTES, Tag, VERSION, tag, tag_of};
 pub use status::{DocumentStatus, PeerState, PeerStatus, SpaceStatus, Stopped};
@@ -364,6 +364,14 @@ impl Space {
     /// This device's role; nothing if it is no member (any more).
     pub fn role(&self) -> Option<Role> {
         self.roster.member(&self.me).map(|member| member.role)
+    }
+
+    /// How much is held of a document of that name, and of how many others.
+    pub fn extent(&self, label: &Label) -> Extent {
+        let log = self.index.get(&label.document(&self.id));
+        let written = log.filter(|log| !log.chains.is_empty());
+        let bytes = written.map(|log| log.chains.values().map(|chain| chain.bytes).sum());
+        Extent { bytes, documents: self.holdings.documents() }
     }
 
     /// What a document is called, if it is known.

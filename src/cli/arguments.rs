@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use driftline::Multiaddr;
 
 use super::bounds::Bounds;
+use super::door::Door;
 use super::request::{Request, span};
 use super::{bench, demo};
 
@@ -114,27 +115,17 @@ pub(super) struct Online {
     /// Written once the device listens: JSON with its id, process and addresses
     #[arg(long, value_name = "PATH", env = "DRIFTLINE_READY_FILE")]
     pub(super) ready_file: Option<PathBuf>,
-    /// Let guests in at this address, such as 127.0.0.1:8080: stock Yjs editors, with a pass from `driftline token`
-    #[arg(long, value_name = "ADDR", env = "DRIFTLINE_HTTP")]
-    pub(super) http: Option<std::net::SocketAddr>,
-    /// Let in only web pages of this origin, such as https://app.example [default: of any, as each needs a pass]
-    #[arg(
-        long,
-        value_name = "ORIGIN",
-        env = "DRIFTLINE_HTTP_ORIGIN",
-        value_delimiter = ',',
-        requires = "http"
-    )]
-    pub(super) http_origin: Vec<String>,
-    /// Tell Prometheus at this address what is counted of guests, such as 127.0.0.1:9090
-    #[arg(long, value_name = "ADDR", env = "DRIFTLINE_METRICS", requires = "http")]
-    pub(super) metrics: Option<std::net::SocketAddr>,
     /// Find members on the local network, and be found
     #[arg(long, env = "DRIFTLINE_MDNS", value_parser = FalseyValueParser::new())]
     pub(super) mdns: bool,
     /// How long deleted documents stay on the disk: 12h, 7d or 2w [default: 30 days]
     #[arg(long, value_name = "SPAN", value_parser = span, env = "DRIFTLINE_KEEP_DELETED")]
     pub(super) keep_deleted: Option<Duration>,
+    /// A file in TOML that says what these flags say, under their names; flags and the environment count more
+    #[arg(long, value_name = "PATH", env = "DRIFTLINE_CONFIG")]
+    pub(super) config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) bounds: Bounds,
+    #[command(flatten)]
+    pub(super) door: Door,
 }

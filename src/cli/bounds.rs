@@ -53,10 +53,10 @@ impl Bounds {
 
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("expected a number of bytes, or one of K, M, G or T behind it: 500M, 16G")]
-struct BadSize;
+pub(super) struct BadSize;
 
 /// A size, such as `16G`: the units are powers of 1,024.
-fn size(text: &str) -> Result<u64, BadSize> {
+pub(super) fn size(text: &str) -> Result<u64, BadSize> {
     let (number, shift) = match text.split_at_checked(text.len().wrapping_sub(1)) {
         Some((number, "K")) => (number, 10),
         Some((number, "M")) => (number, 20),

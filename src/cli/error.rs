@@ -15,6 +15,7 @@ use driftline::{
 };
 use thiserror::Error;
 
+use super::door::DoorError;
 use super::failure::Failure;
 use super::secrets::SecretsError;
 
@@ -38,8 +39,15 @@ pub(super) enum Error {
         #[from]
         source: SecretsError,
     },
-    #[error("guests can't be let in at {}: choose another address with --http", source.address)]
+    #[error("guests can't be let in at {address}: choose another address with --http")]
+    GuestAddress { address: std::net::SocketAddr, source: io::Error },
+    #[error("guests can't be let in")]
     Gateway { source: GatewayError },
+    #[error(transparent)]
+    Door {
+        #[from]
+        source: DoorError,
+    },
     #[error("can't listen on {address}: choose another address with --listen")]
     Listen { address: Multiaddr, source: io::Error },
     #[error("the device can't be closed in good order")]

@@ -1,8 +1,9 @@
 //! `run` and `anchor`: a device that stays online, and carries out what other processes ask.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
-use driftline::gateway::{Gateway, GatewayOptions};
+use driftline::gateway::{Gateway, GatewayError};
 use driftline::{
     Device, DeviceOptions, Limits, ListenError, Multiaddr, OpenError, Passphrase, SpaceLimits,
 };
@@ -15,7 +16,7 @@ use super::reach::has_device;
 use super::report::{Online, Report};
 use super::screen::Screen;
 use super::secrets::Secrets;
-use super::signals::Signals;
+use super::signals::{HangUps, Signals};
 
 /// The port of an anchor that was told no other.
 const ANCHOR_PORT: u16 = 4001;
@@ -88,6 +89,7 @@ pub(super) async fn stay(
     tokio::select! {
         () = control.serve(&device) => {}
         () = signals.stop() => {}
+        never = renew_certificates(gateway.as_ref()) => match never {},
     }
     drop((ready, control));
     if let Some(gateway) = gateway {
@@ -123,11 +125,23 @@ async fn open(
 
 /// Lets guests in, if the device is to.
 async fn open_gateway(device: &Device, options: &Options) -> Result<Option<Gateway>, Error> {
-    let Some(listen) = options.http else { return Ok(None) };
-    let (metrics, origins) = (options.metrics, options.http_origin.clone());
-    let options = GatewayOptions { listen, metrics, origins, ..GatewayOptions::default() };
+    let Some(options) = options.door.options()? else { return Ok(None) };
     let opened = Gateway::open(device, options).await;
-    opened.map(Some).map_err(|source| Error::Gateway { source })
+    opened.map(Some).map_err(|error| match error {
+        GatewayError::Listen { address, source } => Error::GuestAddress { address, source },
+        source => Error::Gateway { source },
+    })
+}
+
+/// Has the certificate read again whenever the process is told so. Where there is none, SIGHUP ends it as ever.
+async fn renew_certificates(gateway: Option<&Gateway>) -> Infallible {
+    let renews = gateway.filter(|gateway| gateway.speaks_tls());
+    let hang_ups = renews.and_then(|gateway| Some((gateway, HangUps::listen().ok()?)));
+    let Some((gateway, mut hang_ups)) = hang_ups else { return std::future::pending().await };
+    loop {
+        hang_ups.next().await;
+        gateway.renew_certificate();
+    }
 }
 
 /// Tells whoever started the process that it listens, and where. It goes when the device does.

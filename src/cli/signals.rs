@@ -27,3 +27,18 @@ impl Signals {
         }
     }
 }
+
+/// What service managers send to have files read again.
+pub(super) struct HangUps(Signal);
+
+impl HangUps {
+    /// From here on they don't end the process.
+    pub(super) fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Resolves at the next.
+    pub(super) async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}

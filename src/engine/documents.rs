@@ -7,7 +7,7 @@ use driftline_core::document::{Folded, Label};
 use driftline_core::id::{ChainId, DocumentId, SpaceId};
 use driftline_core::log::Frontier;
 use driftline_core::roster::Reach;
-use driftline_core::space::{Authorship, NotAWriter};
+use driftline_core::space::{Authorship, Extent, NotAWriter};
 use driftline_storage::{Record, Snapshot, Texts};
 use tokio::sync::oneshot;
 
@@ -45,6 +45,12 @@ impl Engine {
         let is_open = self.open.get(&document).is_some_and(|open| !open.is_empty());
         let slot = self.spaces.get(&space).filter(|_| !is_open)?;
         Some((document, slot.space.frontier(&document))).filter(|(_, held)| !held.is_empty())
+    }
+
+    /// How much is held of a document of that name, and of how many others.
+    pub(super) fn extent(&self, space: SpaceId, name: &Label) -> Option<Extent> {
+        let name = self.meant(space, name);
+        Some(self.spaces.get(&space)?.space.extent(&name))
     }
 
     /// Opens a document, or gives another handle to the one that is open.
@@ -114,6 +120,9 @@ impl Engine {
         open.retain(|open| !Arc::ptr_eq(&open.replica, replica));
         if open.is_empty() {
             self.open.remove(&replica.document);
+        }
+        if let Some(slot) = self.spaces.get_mut(&replica.space) {
+            slot.space.let_go(&replica.document, &replica.chain);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use driftline_core::document::Folded;
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
@@ -165,24 +165,24 @@ impl Inbox {
 impl Receiver {
     /// What is to be taken now, of all that waits; nothing if nothing came within `patience`.
     pub(super) fn turn(&mut self, patience: Duration) -> Vec<Input> {
-        if self.lanes.is_empty()
-            && let Ok(first) = self.channel.recv_timeout(patience)
+        let pause = self.lanes.pause(Instant::now()).map_or(patience, |pause| pause.min(patience));
+        if !pause.is_zero()
+            && let Ok(first) = self.channel.recv_timeout(pause)
         {
-            self.lanes.push(first);
+            self.lanes.push(first, Instant::now());
         }
-        self.channel.try_iter().for_each(|input| self.lanes.push(input));
-        self.lanes.turn()
+        self.line_up();
+        self.lanes.turn(Instant::now())
     }
 
     /// All that waits.
     pub(super) fn rest(&mut self) -> Vec<Input> {
-        let mut rest = Vec::new();
-        loop {
-            let turn = self.turn(Duration::ZERO);
-            if turn.is_empty() {
-                return rest;
-            }
-            rest.extend(turn);
-        }
+        self.line_up();
+        self.lanes.rest()
+    }
+
+    fn line_up(&mut self) {
+        let now = Instant::now();
+        self.channel.try_iter().for_each(|input| self.lanes.push(input, now));
     }
 }

@@ -7,7 +7,9 @@ use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::log::Frontier;
 use driftline_core::record::Bucket;
 use driftline_core::roster::{self, Former, Genesis, Rank, Role, Roster, Ticket};
-use driftline_core::space::{Event, Joining, NotPermitted, Outcome, Refusal, Space, SpaceStatus};
+use driftline_core::space::{
+    Event, Extent, Joining, NotPermitted, Outcome, Refusal, Space, SpaceStatus,
+};
 use driftline_storage::{SledEngine, Store};
 use tokio::sync::{oneshot, watch};
 
@@ -36,6 +38,7 @@ pub(crate) enum Request {
     Govern { space: SpaceId, deed: Deed, reply: Reply<Result<(), NotPermitted>> },
     Open { space: SpaceId, label: Label, branch: bool, reply: Reply<Option<Opening>> },
     ClosedAt { space: SpaceId, label: Label, reply: Reply<Option<(DocumentId, Frontier)>> },
+    Extent { space: SpaceId, label: Label, reply: Reply<Option<Extent>> },
     Command { space: SpaceId, asking: Asking },
     Reached { space: SpaceId, chain: ChainId, update: u64, level: Level, reply: Reply<bool> },
     Written { space: SpaceId, reply: Reply<()> },
@@ -108,6 +111,9 @@ impl Engine {
             }
             Request::ClosedAt { space, label, reply } => {
                 _ = reply.send(self.closed_at(space, &label));
+            }
+            Request::Extent { space, label, reply } => {
+                _ = reply.send(self.extent(space, &label));
             }
             Request::Command { space, asking } => self.asked(space, asking),
             Request::Reached { space, chain, update, level, reply } => {

@@ -2,7 +2,7 @@
 //!
 //! As y-websocket 3.1 has it, codes from 4400 on mean "don't come again like that", and all others "try again".
 
-use axum::extract::ws::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::{AdmitError, ApplyError, EditError};
 
@@ -23,6 +23,8 @@ pub(crate) enum Closing {
     Revoked,
     /// There is no such space or document here, or the document was deleted.
     NotHere,
+    /// There is as much here as guests may write.
+    Full,
     /// The pass has expired.
     Expired,
 }
@@ -52,6 +54,7 @@ impl Closing {
             Self::NoPass => 4401,
             Self::Revoked => 4403,
             Self::NotHere => 4404,
+            Self::Full => 4413,
             Self::Expired => 4419,
         }
     }
@@ -66,16 +69,17 @@ impl Closing {
             Self::NoPass => "no pass that counts here: ask for one and come again",
             Self::Revoked => "the pass was taken back",
             Self::NotHere => "there is no such document here",
+            Self::Full => "there is no room for more here",
             Self::Expired => "the pass has expired: ask for a new one and come again",
         }
     }
 
     /// Whether it is about what the client may do, so that clients that know no codes are to be told as well.
     pub(super) fn denies(self) -> bool {
-        matches!(self, Self::NoPass | Self::Revoked | Self::NotHere | Self::Expired)
+        matches!(self, Self::NoPass | Self::Revoked | Self::NotHere | Self::Full | Self::Expired)
     }
 
     pub(super) fn frame(self) -> CloseFrame {
-        CloseFrame { code: self.code(), reason: self.reason().into() }
+        CloseFrame { code: self.code().into(), reason: self.reason().into() }
     }
 }

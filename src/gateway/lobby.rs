@@ -1,30 +1,49 @@
 //! What all connections share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header};
 use tokio::sync::watch;
 
-use super::caller::Caller;
+use super::allowance::Allowances;
+use super::backend::Backend;
+use super::budget::Budget;
+use super::caller::{Caller, GuestKey};
 use super::closing::Closing;
 use super::http::history::Histories;
 use super::metrics::Metrics;
-use super::rooms::{Inside, Rooms};
-use super::seats::Seats;
+use super::origin::Origins;
+use super::places::{Place, Places};
+use super::rooms::{Fresh, Inside, RoomError, Rooms};
 use super::{GatewayLimits, GatewayOptions};
 use crate::{Device, DocumentError, GuestNews};
 
 pub(super) struct Lobby {
     pub(super) limits: GatewayLimits,
-    pub(super) seats: Arc<Seats>,
+    /// Connections.
+    pub(super) seats: Arc<Places<()>>,
+    /// The same, by where they come from.
+    pub(super) addresses: Arc<Places<IpAddr>>,
+    /// Whose word counts on where a request comes from.
+    pub(super) proxies: Vec<IpAddr>,
+    /// Memory for what is on its way.
+    pub(super) budget: Budget,
     /// What records were before, for those who follow.
     pub(super) histories: Histories,
     /// Tells this run of the gateway from others.
     pub(super) life: u64,
     pub(super) metrics: Metrics,
-    device: Device,
+    /// Which web pages may come in.
+    pub(super) origins: Origins,
+    /// Who knows guests that come with no pass.
+    pub(super) backend: Option<Backend>,
+    pub(super) device: Device,
+    /// Sockets and requests of guests.
+    guests: Arc<Places<GuestKey>>,
+    /// Requests that wait for something to happen.
+    polls: Arc<Places<GuestKey>>,
+    pub(super) allowances: Allowances,
     rooms: Rooms,
-    origins: Vec<String>,
     leaving: watch::Receiver<bool>,
 }
 
@@ -32,18 +51,26 @@ impl Lobby {
     pub(super) fn new(
         device: Device,
         options: GatewayOptions,
+        backend: Option<Backend>,
         leaving: watch::Receiver<bool>,
     ) -> Arc<Self> {
-        let GatewayOptions { origins, limits, .. } = options;
+        let GatewayOptions { origins, limits, proxies, .. } = options;
         Arc::new(Self {
             limits,
-            seats: Seats::new(limits),
+            seats: Places::new(limits.connections, limits.connections),
+            addresses: Places::new(usize::MAX, limits.connections_per_address),
+            proxies,
+            budget: Budget::new(limits.sending_bytes),
             histories: Histories::default(),
             life: rand::random(),
             metrics: Metrics::new(),
+            origins: Origins(origins),
+            backend,
             device,
-            rooms: Rooms::default(),
-            origins,
+            guests: Places::new(usize::MAX, limits.connections_per_guest),
+            polls: Places::new(limits.polls, limits.polls_per_guest),
+            allowances: Allowances::new(limits),
+            rooms: Rooms::new(limits),
             leaving,
         })
     }
@@ -62,9 +89,14 @@ impl Lobby {
         self.metrics.text()
     }
 
-    /// Whoever comes with that pass.
-    pub(super) async fn caller(&self, pass: &str, space: &str) -> Result<Caller, Closing> {
-        Caller::of(&self.device, pass, space).await
+    /// A place for a socket or a request of a guest.
+    pub(super) fn place(&self, caller: &Caller) -> Option<Arc<Place<GuestKey>>> {
+        self.guests.take(&caller.key()).map(Arc::new)
+    }
+
+    /// A place for a request that waits.
+    pub(super) fn park(&self, caller: &Caller) -> Option<Place<GuestKey>> {
+        self.polls.take(&caller.key())
     }
 
     /// Hears when what guests may do has changed.
@@ -73,22 +105,25 @@ impl Lobby {
     }
 
     /// A document's room.
-    pub(super) async fn enter(&self, caller: &Caller, document: &str) -> Result<Inside, Closing> {
-        let entered = self.rooms.enter(&caller.space, document).await;
+    pub(super) async fn enter(
+        &self,
+        caller: &Caller,
+        document: &str,
+        fresh: Fresh,
+    ) -> Result<Inside, Closing> {
+        let entered = self.rooms.enter(caller, document, fresh).await;
         entered.map_err(|error| match error {
-            DocumentError::Name { .. } => Closing::NotHere,
-            DocumentError::Gone { .. } => Closing::Leaving,
-            DocumentError::Load { source } => {
+            RoomError::Document { source: DocumentError::Name { .. } } | RoomError::Nothing => {
+                Closing::NotHere
+            }
+            RoomError::Document { source: DocumentError::Gone { .. } } => Closing::Leaving,
+            RoomError::Document { source: DocumentError::Load { source } } => {
                 tracing::error!(error = &*source, "a document can't be opened for a guest");
                 Closing::TryAgain
             }
+            RoomError::Busy => Closing::TryAgain,
+            RoomError::Full => Closing::Full,
         })
-    }
-
-    /// Whether the page that a browser comes from may come in. Who comes without a browser says nothing of pages.
-    pub(super) fn welcomes(&self, headers: &HeaderMap) -> bool {
-        let Some(origin) = headers.get(header::ORIGIN) else { return true };
-        self.origins.is_empty() || self.origins.iter().any(|known| origin == known.as_str())
     }
 
     /// Resolves when the gateway closes.

@@ -1,7 +1,7 @@
 //! What waits for one reader of a document. It is bounded: of edits, many become one; of presence, the latest counts;
 //! and if more waits than that, the reader gets the difference instead.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -20,8 +20,10 @@ pub(super) struct Outbox {
 /// All that waits, taken at once.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// Answers to what the reader asked, each a frame's content.
-    pub(super) answers: VecDeque<Answer>,
+    /// Whether the reader asked for what it lacks.
+    pub(super) asked: bool,
+    /// What is here, to ask the reader for the rest.
+    pub(super) asks: Option<Bytes>,
     /// Edits, as Yjs updates.
     pub(super) updates: Vec<Bytes>,
     bytes: usize,
@@ -29,15 +31,6 @@ pub(super) struct Waiting {
     pub(super) behind: bool,
     pub(super) presence: BTreeMap<u64, State>,
     pub(super) closing: Option<Closing>,
-}
-
-/// An answer to what a reader asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// The difference to what the reader has.
-    Step2(Bytes),
-    /// What is here, so that the reader can say what is missing.
-    Step1(Bytes),
 }
 
 impl Outbox {
@@ -74,9 +67,17 @@ impl Outbox {
         self.tell(waiting);
     }
 
-    pub(super) fn answer(&self, answer: Answer) {
+    /// The reader asked for what it lacks. However often it asks, it gets one answer, once it reads.
+    pub(super) fn asked(&self) {
         let mut waiting = self.lock();
-        waiting.answers.push_back(answer);
+        waiting.asked = true;
+        self.tell(waiting);
+    }
+
+    /// Asks the reader for what is missing here, where this is.
+    pub(super) fn ask(&self, version: Bytes) {
+        let mut waiting = self.lock();
+        waiting.asks = Some(version);
         self.tell(waiting);
     }
 

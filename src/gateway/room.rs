@@ -4,6 +4,7 @@
 //! being written the next gathers, and the more there is to do, the more goes into one frame.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
@@ -34,6 +35,9 @@ pub(super) struct Room {
     inside: Mutex<Inside>,
     /// Told when something was written by a socket.
     written: Arc<Notify>,
+    /// How large the document's log is, in bytes.
+    size: AtomicU64,
+    max_size: u64,
     tasks: OnceLock<[AbortHandle; 2]>,
 }
 
@@ -55,6 +59,13 @@ struct Update {
     update: Bytes,
 }
 
+/// What was taken in.
+pub(super) struct Written {
+    pub(super) edit: Edit<Admission>,
+    /// How many Yjs client ids it brought that nobody had written under.
+    pub(super) newcomers: usize,
+}
+
 /// Why nothing was taken in.
 #[derive(Debug, Error)]
 pub(super) enum WriteError {
@@ -73,6 +84,8 @@ pub(super) enum WriteError {
         #[from]
         source: GuestsError,
     },
+    #[error("the document is as large as guests may make it")]
+    Full,
 }
 
 impl WriteError {
@@ -89,17 +102,20 @@ impl WriteError {
         match self {
             Self::Unsound { .. } => Closing::Nonsense,
             Self::Guests { .. } => Closing::TryAgain,
+            Self::Full => Closing::Full,
             Self::Admit { source } => Closing::of(source),
         }
     }
 }
 
 impl Room {
-    pub(super) fn open(document: Document, news: News) -> Arc<Self> {
+    /// Opens the room of a document that has so many bytes, and may have so many before guests write no more in it.
+    pub(super) fn open(document: Document, news: News, (size, max_size): (u64, u64)) -> Arc<Self> {
         let (updates, written) = (document.updates(), Arc::<Notify>::default());
         let (told, others) = (written.clone(), document.presence().as_guest(NOBODY).watch());
         let (inside, tasks) = (Mutex::default(), OnceLock::new());
-        let room = Arc::new(Self { document, inside, written, tasks });
+        let size = AtomicU64::new(size);
+        let room = Arc::new(Self { document, inside, written, size, max_size, tasks });
         let relay = tokio::spawn(relay(Arc::downgrade(&room), updates, told, news));
         let bridge = tokio::spawn(bridge::show_here(Arc::downgrade(&room), others));
         _ = room.tasks.set([relay.abort_handle(), bridge.abort_handle()]);
@@ -131,18 +147,27 @@ impl Room {
         from: Option<SocketId>,
         guest: &Arc<str>,
         update: &[u8],
-    ) -> Result<Edit<Admission>, WriteError> {
-        self.learn_owners(guest, update).await?;
+    ) -> Result<Written, WriteError> {
+        if self.size() >= self.max_size {
+            return Err(WriteError::Full);
+        }
+        let newcomers = self.learn_owners(guest, update).await?;
         // Locked until it is queued, so that what leans on it is queued after it.
         let mut inside = self.lock();
         let owners = &inside.owners;
         let theirs = |client| owners.get(&client) == Some(guest);
         let mut edit = self.document.admit(guest, update, theirs)?;
         if let Some(news) = edit.output.news.take() {
+            self.size.fetch_add(news.len() as u64, Ordering::Relaxed);
             inside.fresh.push(Update { from, update: news.into() });
             self.written.notify_one();
         }
-        Ok(edit)
+        Ok(Written { edit, newcomers })
+    }
+
+    /// How large the document's log is, in bytes, and so about the most that a reader lacks.
+    pub(super) fn size(&self) -> u64 {
+        self.size.load(Ordering::Relaxed)
     }
 
     /// Takes in where somebody is, and what they say of others.
@@ -192,11 +217,12 @@ impl Room {
 
     /// An id of a stock client that nobody has written under belongs to whoever comes with it. For others the log says
     /// whose they are.
-    async fn learn_owners(&self, guest: &Arc<str>, update: &[u8]) -> Result<(), WriteError> {
+    /// Gives how many such there are.
+    async fn learn_owners(&self, guest: &Arc<str>, update: &[u8]) -> Result<usize, WriteError> {
         let clients = check::clients(update)?.into_keys();
         let clients: Vec<_> = clients.filter(|client| *client < STOCK_CLIENTS).collect();
         if clients.iter().all(|client| self.lock().owners.contains_key(client)) {
-            return Ok(());
+            return Ok(0);
         }
         let unknown = self.document.unknown_clients(&clients);
         if unknown.len() < clients.len() {
@@ -206,13 +232,13 @@ impl Room {
                 inside.owners.entry(client).or_insert_with(|| guest.into());
             }
         }
-        let mut inside = self.lock();
+        let (newcomers, mut inside) = (unknown.len(), self.lock());
         for client in unknown {
             if inside.owners.len() < MAX_CLIENTS {
                 inside.owners.entry(client).or_insert_with(|| guest.clone());
             }
         }
-        Ok(())
+        Ok(newcomers)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {

@@ -7,14 +7,15 @@ use bytes::Bytes;
 use driftline_core::document::check;
 use tokio::sync::Notify;
 
+use super::budget::{Budget, Part};
 use super::caller::Caller;
 use super::closing::Closing;
-use super::outbox::{Answer, Outbox};
+use super::outbox::Outbox;
 use super::presence::{self, SocketId};
-use super::room::{self, Room};
+use super::room::{self, Room, Written};
 use super::rooms::Inside;
 use super::wire::{self, Message};
-use crate::{Admission, Edit, EditError, Role};
+use crate::{EditError, Role};
 
 /// How long a write waits until the device takes more.
 const BUSY: Duration = Duration::from_millis(20);
@@ -32,12 +33,21 @@ pub(super) struct Visit {
     lacking: bool,
 }
 
+/// What a client is to be told.
+pub(super) struct Told {
+    pub(super) messages: Vec<Bytes>,
+    /// The memory that it takes until it is sent, if that is much.
+    pub(super) part: Option<Part>,
+    /// Whether it was too slow for all that happened, and gets the difference.
+    pub(super) was_behind: bool,
+}
+
 /// What came of a message.
 pub(super) enum Heard {
     /// Nothing that anybody waits for.
     Nothing,
     /// An edit was taken in.
-    Wrote(Edit<Admission>),
+    Wrote(Written),
     /// An edit was passed over, because the guest may only read.
     PassedOver {
         /// Whether all that it says was there already.
@@ -72,7 +82,9 @@ impl Visit {
         let role = self.role()?;
         match message {
             Message::Step1(version) => {
-                self.answer(version).await?;
+                check::state_vector(version).map_err(|_| Closing::Nonsense)?;
+                self.version = version.to_vec();
+                self.outbox.asked();
                 // A reader has nothing to say, but may want to hear that.
                 if role.writes() || self.acknowledges {
                     self.ask();
@@ -102,27 +114,29 @@ impl Visit {
         Ok(Heard::Nothing)
     }
 
-    /// All that the client is to be told, as messages.
-    pub(super) async fn tell(&mut self) -> Result<Vec<Bytes>, Closing> {
+    /// All that the client is to be told.
+    pub(super) async fn tell(&mut self, budget: &Budget) -> Result<Told, Closing> {
         let waiting = self.outbox.take();
         if let Some(closing) = waiting.closing {
             return Err(closing);
         }
-        let mut messages = Vec::new();
-        messages.extend(waiting.answers.into_iter().map(|answer| match answer {
-            Answer::Step2(update) => wire::step_2(&update),
-            Answer::Step1(version) => wire::step_1(&version),
-        }));
-        if waiting.behind {
+        let (mut messages, mut part) = (Vec::new(), None);
+        if waiting.asked || waiting.behind {
             let version = self.room().document.version();
-            messages.push(wire::update(&self.difference().await?));
+            let mut taken = budget.take(self.room().size()).await;
+            let difference = self.difference().await?;
+            taken.shrink(difference.len());
+            part = Some(taken).filter(Part::is_some);
+            let says = if waiting.asked { wire::step_2 } else { wire::update };
+            messages.push(says(&difference));
             self.version = version;
         }
+        messages.extend(waiting.asks.iter().map(|version| wire::step_1(version)));
         messages.extend(room::merge(&waiting.updates).iter().map(|update| wire::update(update)));
         if !waiting.presence.is_empty() {
             messages.push(wire::presence(&presence::encoded(waiting.presence.values())));
         }
-        Ok(messages)
+        Ok(Told { messages, part, was_behind: waiting.behind })
     }
 
     /// Some time has passed: whoever is silent is gone, and what was lacking may be there now.
@@ -138,19 +152,10 @@ impl Visit {
         &self.inside.room
     }
 
-    /// Tells the client what it lacks.
-    async fn answer(&mut self, version: &[u8]) -> Result<(), Closing> {
-        check::state_vector(version).map_err(|_| Closing::Nonsense)?;
-        self.version = version.to_vec();
-        let lacks = self.difference().await?;
-        self.outbox.answer(Answer::Step2(lacks));
-        Ok(())
-    }
-
     /// Asks the client for what is lacking here.
     fn ask(&mut self) {
         self.lacking = false;
-        self.outbox.answer(Answer::Step1(self.room().document.version().into()));
+        self.outbox.ask(self.room().document.version().into());
     }
 
     /// What the client lacks. Computing it may take a while in a large document, and holds up nobody else.
@@ -167,13 +172,13 @@ impl Visit {
         loop {
             let written = self.room().write(Some(self.socket), &self.caller.guest, update).await;
             match written {
-                Ok(edit) => {
-                    self.lacking = edit.output.lacks;
-                    if edit.output.struck {
+                Ok(written) => {
+                    self.lacking = written.edit.output.lacks;
+                    if written.edit.output.struck {
                         // What the client shows is not what is there: the difference says what was struck out.
                         self.outbox.resync();
                     }
-                    return Ok(Heard::Wrote(edit));
+                    return Ok(Heard::Wrote(written));
                 }
                 Err(error) if error.edit() == Some(EditError::Busy) => {
                     tokio::time::sleep(BUSY).await;

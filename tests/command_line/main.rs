@@ -15,6 +15,8 @@ mod person;
 mod presence;
 mod protecting;
 mod roles;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 mod speaking;
 mod verifying;
 mod why;

@@ -4,10 +4,21 @@
 
 mod anchor;
 mod asking;
+mod backend;
+mod bad_clients;
 mod browser;
 mod description;
+mod limits;
+mod pages;
 mod plain;
+mod proxy;
+mod recovering;
+mod settings;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
+mod socket;
 mod stories;
+mod tls;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

@@ -18,9 +18,16 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        let line =
-            self.head.lines().find_map(|line| line.split_once(": ").filter(|(it, _)| *it == name));
-        line.unwrap_or_else(|| panic!("no {name} in {}", self.head)).1
+        self.said(name).unwrap_or_else(|| panic!("no {name} in {}", self.head))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.said(name).is_some()
+    }
+
+    fn said(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find_map(|(it, value)| (it == name).then_some(value))
     }
 }
 

@@ -6,12 +6,12 @@ use crate::anchor::Anchor;
 use crate::browser::{Browser, Kind};
 use crate::eventually;
 
-const NOTES: &str = "notes/today";
+pub(crate) const NOTES: &str = "notes/today";
 
 const KINDS: [Kind; 3] = [Kind::YWebsocket1, Kind::YWebsocket3, Kind::Hocuspocus];
 
 /// Plays a story with an anchor and a browser of its own for each kind of client.
-fn with_each_kind(story: impl Fn(&mut Anchor, &mut Browser, Kind)) {
+pub(crate) fn with_each_kind(story: impl Fn(&mut Anchor, &mut Browser, Kind)) {
     for kind in KINDS {
         let Some(mut browser) = Browser::start() else { return };
         story(&mut Anchor::opens(), &mut browser, kind);
@@ -19,7 +19,7 @@ fn with_each_kind(story: impl Fn(&mut Anchor, &mut Browser, Kind)) {
 }
 
 /// Opens a tab for a guest of that name.
-fn comes(anchor: &Anchor, browser: &mut Browser, kind: Kind, guest: &str, role: &str) {
+pub(crate) fn comes(anchor: &Anchor, browser: &mut Browser, kind: Kind, guest: &str, role: &str) {
     let pass = anchor.pass(guest, role, "1h");
     browser.opens(guest, kind, &anchor.socket(kind), NOTES, &pass);
 }

@@ -10,20 +10,20 @@ pub const STRANGER_COST: u64 = 1_000;
 /// What is left to a connected peer.
 #[derive(Debug)]
 pub(super) struct Allowance {
-    entries: Bucket,
-    bytes: Bucket,
+    entries: Tokens,
+    bytes: Tokens,
 }
 
 /// Tokens, which come back at a rate.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub struct Tokens {
     left: u64,
     since: SteadyTime,
 }
 
 impl Allowance {
     pub(super) fn new(limits: &Limits, now: SteadyTime) -> Self {
-        let full = |rate| Bucket::full(rate, now);
+        let full = |rate| Tokens::full(rate, now);
         Self { entries: full(limits.entry_rate), bytes: full(limits.byte_rate) }
     }
 
@@ -46,27 +46,45 @@ impl Allowance {
     }
 }
 
-impl Bucket {
-    /// A bucket that nothing was taken from.
-    pub(super) fn full(rate: Rate, now: SteadyTime) -> Self {
+impl Tokens {
+    /// As many as there can be.
+    pub fn full(rate: Rate, now: SteadyTime) -> Self {
         Self { left: rate.burst, since: now }
     }
 
+    /// Whether there are as many as there can be.
+    pub fn is_full(&mut self, rate: Rate, now: SteadyTime) -> bool {
+        self.refill(rate, now);
+        self.left == rate.burst
+    }
+
     /// Takes so much, if it is there.
-    pub(super) fn take(&mut self, cost: u64, rate: Rate, now: SteadyTime) -> bool {
-        let back = now.since(self.since).as_nanos() * u128::from(rate.per_second) / 1_000_000_000;
-        // Where nothing came back yet, the time goes on counting.
-        if back > 0 {
-            let back = u64::try_from(back).unwrap_or(u64::MAX);
-            self.left = self.left.saturating_add(back).min(rate.burst);
-            self.since = now;
-        }
+    pub fn take(&mut self, cost: u64, rate: Rate, now: SteadyTime) -> bool {
+        self.refill(rate, now);
         match self.left.checked_sub(cost) {
             Some(left) => {
                 self.left = left;
                 true
             }
             None => false,
+        }
+    }
+
+    /// Takes as much of it as is there, and gives the rest.
+    pub fn drain(&mut self, cost: u64, rate: Rate, now: SteadyTime) -> u64 {
+        self.refill(rate, now);
+        let taken = cost.min(self.left);
+        self.left -= taken;
+        cost - taken
+    }
+
+    fn refill(&mut self, rate: Rate, now: SteadyTime) {
+        let back = now.since(self.since).as_nanos() * u128::from(rate.per_second) / 1_000_000_000;
+        // Where nothing came back yet, the time goes on counting.
+        if back > 0 {
+            let back = u64::try_from(back).unwrap_or(u64::MAX);
+            self.left = self.left.saturating_add(back).min(rate.burst);
+            self.since = now;
         }
     }
 }
@@ -87,18 +105,18 @@ mod tests {
 
     quickcheck! {
         fn nobody_gets_more_than_the_burst_and_what_came_back(steps: Vec<(u16, u16)>) -> bool {
-            let mut bucket = Bucket { left: RATE.burst, since: at(0) };
+            let mut tokens = Tokens { left: RATE.burst, since: at(0) };
             let (mut now, mut taken) = (0, 0);
             for (pause, cost) in steps {
                 now += u64::from(pause);
-                taken += if bucket.take(cost.into(), RATE, at(now)) { u64::from(cost) } else { 0 };
+                taken += if tokens.take(cost.into(), RATE, at(now)) { u64::from(cost) } else { 0 };
             }
             taken <= RATE.burst + now / 1_000
         }
 
         fn whoever_keeps_to_the_rate_is_never_refused(rounds: u8) -> bool {
-            let mut bucket = Bucket { left: 0, since: at(0) };
-            (1..=u64::from(rounds)).all(|round| bucket.take(1, RATE, at(round * 1_000)))
+            let mut tokens = Tokens { left: 0, since: at(0) };
+            (1..=u64::from(rounds)).all(|round| tokens.take(1, RATE, at(round * 1_000)))
         }
     }
 }

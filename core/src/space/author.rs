@@ -1,5 +1,8 @@
 //! This device's own edits: from updates to sealed segments.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -129,6 +132,21 @@ impl Space {
             return Err(NotAWriter);
         }
         Ok(self.chain_to_write(label, taken, now, rng))
+    }
+
+    /// Nobody writes on that chain any more. If it was begun and never written to, nothing of it is left, nor of a
+    /// document that has nothing else: who looks into a name that means nothing yet costs nothing afterwards.
+    pub fn let_go(&mut self, document: &DocumentId, chain: &ChainId) {
+        let unwritten = |author: &Author| author.updates == 0 && author.builder.is_none();
+        let Some(log) = self.index.get_mut(document) else { return };
+        if !self.authors.chains.get(chain).is_some_and(unwritten) || !log.begun.remove(chain) {
+            return;
+        }
+        let is_empty = log.chains.is_empty() && log.begun.is_empty();
+        self.authors.chains.remove(chain);
+        if is_empty {
+            self.remove_log(document);
+        }
     }
 
     /// How many updates this device gave for that chain in this run.

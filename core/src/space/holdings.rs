@@ -51,6 +51,11 @@ impl Holdings {
         holdings
     }
 
+    /// How many documents there are.
+    pub(super) fn documents(&self) -> u64 {
+        self.all.documents
+    }
+
     /// Counts what is about to be added to a document.
     pub(super) fn grow(&mut self, log: &DocumentLog, author: DeviceId, growth: Growth) {
         if growth.opens

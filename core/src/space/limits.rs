@@ -51,6 +51,15 @@ pub struct Rate {
     pub burst: u64,
 }
 
+/// How much is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Bytes of a document's entries, as stored; nothing if nobody has written in it.
+    pub bytes: Option<u64>,
+    /// Documents in the space.
+    pub documents: u64,
+}
+
 impl Default for Limits {
     /// For a device with a few gigabytes to spare, that nobody well-meaning gets near.
     fn default() -> Self {

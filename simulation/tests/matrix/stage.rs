@@ -1,15 +1,17 @@
 //! The world in which a cell is tried: alice, an admin, is looked at; carol may stand between; mallory tries.
 
+mod outcome;
+mod tries;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use driftline_core::clock::WallTime;
 use driftline_core::document::Label;
 use driftline_core::id::{DeviceId, DocumentId, SpaceId};
 use driftline_core::identity::DeviceKey;
-use driftline_core::log::{EntryKind, Frontier, Link, Mend, Segment, Tip};
-use driftline_core::roster::{Act, Genesis, Invitation, Role as Standing, Ticket};
+use driftline_core::log::{Frontier, Segment};
+use driftline_core::roster::{Genesis, Invitation, Role as Standing, Ticket};
 use driftline_core::space::roster_document;
 use driftline_simulation::app::Edit;
 use driftline_simulation::clock::SECOND;
@@ -18,7 +20,7 @@ use driftline_simulation::disk::Disk;
 use driftline_simulation::faults::Crash;
 use driftline_simulation::forgery::{self, Pen};
 use driftline_simulation::network::{Pair, Quality, Who};
-use driftline_simulation::scenario::{self, TERM};
+use driftline_simulation::scenario;
 use driftline_simulation::story::{NOTES, label};
 use driftline_simulation::world::World;
 
@@ -177,166 +179,6 @@ impl Stage {
         self.world.run_for(3 * SECOND);
     }
 
-    /// Nina comes with a ticket of mallory's, or whatever there is in its place.
-    fn send_nina(&mut self) {
-        let key = self.key(MALLORY);
-        let replayed = self.cell.state == State::Replayed;
-        let (space, expires) = match self.cell.state {
-            State::OtherSpace => (self.cellar().space(), self.wall() + TERM),
-            State::Expired => (self.space, WallTime(1)),
-            _ => (self.space, self.wall() + TERM),
-        };
-        let ticket = if replayed { self.ticket.clone() } else { self.issue(&key, space, expires) };
-        let contact = self.contact();
-        if self.cell.state == State::OtherSpace || replayed {
-            // An honest device would not even ask.
-            if !replayed {
-                self.add_nina(None);
-                self.world.corrupt(NINA, self.space).expect("an empty disk opens");
-            }
-            self.link(contact, NINA);
-            let nina = self.key(NINA);
-            let frame = forgery::join(&self.space, &nina.id(), &ticket.request(&nina));
-            self.world.say(NINA, contact, frame);
-        } else {
-            self.add_nina(Some(ticket));
-            self.link(contact, NINA);
-        }
-        self.world.run_for(2 * SECOND);
-    }
-
-    /// What mallory says.
-    fn frames(&mut self) -> Vec<Bytes> {
-        let (space, me) = (self.space, self.key(MALLORY).id());
-        let notes = label(NOTES).document(&space);
-        let mut frames = match self.cell.action {
-            Action::Read => vec![forgery::want(&space, &me, &[notes])],
-            Action::Invite => Vec::new(),
-            _ if self.cell.state == State::Replayed => self.replays(),
-            _ if self.is_about_the_roster() => {
-                let entry = self.deed();
-                let document = roster_document(&space);
-                let mut frames = vec![forgery::roster_segments(
-                    &space,
-                    &me,
-                    document,
-                    std::slice::from_ref(&entry),
-                )];
-                // Whoever introduces themselves has not said yet what they speak.
-                if self.cell.state != State::OldVersion {
-                    frames.push(forgery::introduce(&space, &me, &[entry]));
-                }
-                frames
-            }
-            _ => {
-                let name = label(NOTES);
-                let entry = self.entry();
-                let theirs = name.document(&self.home());
-                let send = |document| {
-                    let entries = vec![entry.clone()];
-                    forgery::segments(&space, &me, (document, Some(&name)), entries, None)
-                };
-                let mut frames = vec![send(notes)];
-                frames.extend((theirs != notes).then(|| send(theirs)));
-                frames
-            }
-        };
-        if self.cell.state == State::OldVersion {
-            frames.push(forgery::open(&space, &me, 0));
-        }
-        frames
-    }
-
-    fn replays(&self) -> Vec<Bytes> {
-        let (space, me) = (self.space, self.world.devices[MALLORY].id());
-        let name = label(NOTES);
-        let frames = self.old.iter().flat_map(|(document, entries)| {
-            let roster = *document == roster_document(&space);
-            let frame = match roster {
-                true => forgery::roster_segments(&space, &me, *document, entries),
-                false => {
-                    forgery::segments(&space, &me, (*document, Some(&name)), entries.clone(), None)
-                }
-            };
-            [Some(frame), roster.then(|| forgery::introduce(&space, &me, entries))]
-        });
-        frames.flatten().collect()
-    }
-
-    fn is_about_the_roster(&self) -> bool {
-        use Action::*;
-        matches!(self.cell.action, Admit | Appoint | Remove | Close | Babble | Smuggle)
-    }
-
-    /// An entry of the roster's log.
-    fn deed(&mut self) -> Segment {
-        let key = self.key(MALLORY);
-        let mut pen = self.pen(roster_document(&self.home()), key.id());
-        let device = self.world.devices[DAVE].id();
-        let act = match self.cell.action {
-            Action::Admit => {
-                self.add_nina(None);
-                let ticket = match self.cell.state {
-                    State::OtherSpace => {
-                        self.issue(&key, self.cellar().space(), self.wall() + TERM)
-                    }
-                    _ => self.ticket.clone(),
-                };
-                Act::Admit(Box::new(ticket.request(&self.key(NINA))))
-            }
-            Action::Appoint => {
-                let cuts = Frontier::default();
-                Act::Appoint { device, role: Standing::Admin, rank: None, cuts }
-            }
-            Action::Remove => Act::Remove { device, cuts: Frontier::default() },
-            Action::Close => Act::Close { bearer: self.ticket.certificate().bearer() },
-            Action::Smuggle => return pen.writes("smuggled ", &key),
-            _ => return pen.entry(EntryKind::ROSTER, &[0xff; 9], &key),
-        };
-        pen.does(act, self.seen.clone(), &key)
-    }
-
-    /// An entry of the notes.
-    fn entry(&mut self) -> Segment {
-        let key = self.key(MALLORY);
-        let document = label(NOTES).document(&self.home());
-        let mut pen = self.pen(document, key.id());
-        match self.cell.action {
-            Action::Mend => {
-                let update = pen.words("mallory ");
-                let mend = Mend { refused: Frontier::default(), update: &update };
-                pen.entry(EntryKind::MEND, &mend.write(), &key)
-            }
-            Action::Squat => {
-                let carol = self.log(CAROL, label(NOTES).document(&self.space));
-                let client = carol.first().expect("carol wrote").chain.client_id();
-                let update = forgery::squatting(client, "mallory ");
-                pen.entry(EntryKind::UPDATE, &update, &key)
-            }
-            Action::Forge if self.home() == self.space => self.forged(),
-            Action::Forge => {
-                let carol = self.world.devices[CAROL].id();
-                self.pen(document, carol).writes("mallory ", &key)
-            }
-            _ => pen.writes("mallory ", &key),
-        }
-    }
-
-    /// The next entry of carol's chain, as mallory would have it.
-    fn forged(&self) -> Segment {
-        let log = self.log(CAROL, label(NOTES).document(&self.space));
-        let carol = log.iter().find(|segment| {
-            segment.head().is_some_and(|head| head.device == self.world.devices[CAROL].id())
-        });
-        let carol = carol.expect("carol wrote");
-        let tip: Tip = carol.walk(WallTime(0)).expect("what carol wrote is sound");
-        let mut builder = driftline_core::log::SegmentBuilder::behind(carol.chain, tip);
-        builder.push(EntryKind::UPDATE, &[0, 0], WallTime(0));
-        let forged = builder.seal(&self.key(MALLORY));
-        assert!(matches!(forged.link, Link::Follows(_)));
-        forged
-    }
-
     /// What the cell's route still holds, then all is well.
     fn end(&mut self) {
         if self.cell.route == Route::Restarted {
@@ -345,72 +187,6 @@ impl Stage {
         self.world.start(ALICE);
         self.world.mend(Pair::of(ALICE, CAROL));
         self.world.run_for(20 * SECOND);
-    }
-
-    /// Whether it came about, as far as somebody's device knows.
-    fn happened(&self, who: Who, before: &str) -> bool {
-        let dave = self.world.devices[DAVE].id();
-        let space = self.world.devices[who].space().expect("honest devices are in");
-        let notes = || self.world.stored_content(who, &label(NOTES)).unwrap_or_default();
-        match self.cell.action {
-            Action::Read => self.hears("secret "),
-            // Twice the same is once too often.
-            Action::Write if self.cell.state == State::Replayed => {
-                notes().matches("milk").count() != 1
-            }
-            Action::Write | Action::Mend | Action::Squat => notes().contains("mallory"),
-            Action::Forge => {
-                notes().contains("mallory")
-                    || !self.world.notices.is_empty()
-                    || space
-                        .frontier(&label(NOTES).document(&self.space))
-                        .iter()
-                        .any(|(_, p)| p.number > 1)
-            }
-            Action::Invite | Action::Admit => {
-                let nina = self.world.devices.get(NINA).map(|nina| nina.id());
-                nina.is_some_and(|nina| is_member(&self.world, who, nina))
-            }
-            Action::Appoint => {
-                space.roster().member(&dave).is_some_and(|dave| dave.role == Standing::Admin)
-            }
-            Action::Remove => space.roster().member(&dave).is_none(),
-            Action::Close => {
-                let request = self.ticket.request(&DeviceKey::from_seed(&[77; 32]));
-                !space.roster().would_admit(&request, self.world.devices[ALICE].id(), self.wall())
-            }
-            Action::Babble => self.roster_at(who) != before,
-            Action::Smuggle => {
-                let log = self.log(who, roster_document(&self.space));
-                let entries = log.iter().flat_map(Segment::entries).map_while(Result::ok);
-                self.roster_at(who) != before
-                    || entries.into_iter().any(|(entry, _)| entry.kind != EntryKind::ROSTER)
-            }
-        }
-    }
-
-    /// What holds whatever is tried.
-    fn check_laws(&self, before: &str) -> Result<(), String> {
-        if self.happened(ALICE, before) != self.happened(CAROL, before) {
-            return Err("alice and carol see different outcomes".to_owned());
-        }
-        if self.roster_at(ALICE) != self.roster_at(CAROL) {
-            return Err("alice's roster is not carol's".to_owned());
-        }
-        let [alice, carol] =
-            [ALICE, CAROL].map(|who| self.world.stored_content(who, &label(NOTES)));
-        if alice != carol {
-            return Err(format!("alice has {alice:?}, and carol {carol:?}"));
-        }
-        let may_read = super::table::expected(self.cell.role, Action::Read, self.cell.state);
-        if may_read == Expected::Denied
-            && self.cell.state != State::OtherSpace
-            && self.cell.state != State::Expired
-            && self.hears("secret ")
-        {
-            return Err("mallory was sent what she may not read".to_owned());
-        }
-        if self.world.wrongs.is_empty() { Ok(()) } else { Err(self.world.wrongs.join("; ")) }
     }
 }
 

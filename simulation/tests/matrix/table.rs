@@ -37,6 +37,10 @@ pub(super) enum Action {
     Forge,
     /// Write on an own chain under the Yjs client of somebody else.
     Squat,
+    /// Show where they are in a document.
+    Show,
+    /// Show somebody else there.
+    Pose,
 }
 
 /// How it gets to the device that is looked at.
@@ -95,7 +99,7 @@ impl Role {
 }
 
 impl Action {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Read,
         Self::Write,
         Self::Invite,
@@ -108,6 +112,8 @@ impl Action {
         Self::Smuggle,
         Self::Forge,
         Self::Squat,
+        Self::Show,
+        Self::Pose,
     ];
 }
 
@@ -138,14 +144,14 @@ pub(super) fn expected(role: Role, action: Action, state: State) -> Expected {
     use Action::*;
     let may = match state {
         State::Valid => match action {
-            // Whoever is in reads, and opens the door to whoever holds a ticket.
-            Read | Admit => role != Role::Stranger,
+            // Whoever is in reads, is seen, and opens the door to whoever holds a ticket.
+            Read | Show | Admit => role != Role::Stranger,
             Write => matches!(role, Role::Writer | Role::Anchor | Role::Admin),
             // Only admins say who is in.
             Invite | Appoint | Remove | Close => role == Role::Admin,
             Mend => matches!(role, Role::Anchor | Role::Admin),
             // Nobody speaks in the name of others, nor talks nonsense.
-            Babble | Smuggle | Forge | Squat => false,
+            Babble | Smuggle | Forge | Squat | Pose => false,
         },
         // Who may read may read again. Nothing else happens twice.
         State::Replayed => action == Read && role != Role::Stranger,
@@ -171,7 +177,9 @@ fn makes_sense(cell: &Cell) -> bool {
         State::Removed | State::Pretending => role != Role::Stranger,
         // Nobody keeps from whom they take for a member what members read.
         State::Unheard => role != Role::Stranger && action != Read && route.is_by_others(),
-        State::Replayed => matches!(action, Read | Write | Invite | Admit | Appoint | Remove),
+        State::Replayed => {
+            matches!(action, Read | Write | Show | Invite | Admit | Appoint | Remove)
+        }
         // What a member reads, they do not read by way of another space.
         State::OtherSpace => action != Read || role == Role::Stranger,
         // Whoever comes with a ticket of theirs speaks for themselves.

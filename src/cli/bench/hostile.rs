@@ -75,6 +75,7 @@ pub(super) async fn edits(attack: Attack, rounds: usize) -> (Times, Times) {
             never = attacking => match never {},
             () = write(&pair.hers, &mut pair.changes, &mut attacked) => {}
         }
+        calm(&pair.space).await;
     }
     pair.alice.device.close().await.expect("closed");
     pair.bob.device.close().await.expect("closed");
@@ -123,6 +124,19 @@ async fn write(hers: &Document, changes: &mut Changes, times: &mut Times) {
     }
 }
 
+/// Waits until nothing more is taken in of what was sent during the attack: it would disturb the peace that follows.
+async fn calm(space: &Space) {
+    let mut held = None;
+    loop {
+        let status = space.status().await.expect("the device is open");
+        let now: u64 = status.documents.iter().map(|document| document.entries).sum();
+        if held.replace(now) == Some(now) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
 async fn silence(device: &Device) -> Infallible {
     let to = device.addresses().iter().find_map(socket).expect("it listens on TCP");
     let one = || async move {
@@ -162,7 +176,8 @@ async fn noise(device: &Device, space: &Space) -> Infallible {
 
 /// Frames of one edit each, all sound, in a document of the member's own.
 fn signed_edits(member: &mut Peer, round: usize) -> Vec<Frame> {
-    const COUNT: usize = 50_000;
+    // More than are taken while the attack lasts, and few enough to be over soon after it.
+    const COUNT: usize = 10_000;
     let name = format!("flood/{round}");
     let updates = dots(member.author(&name).1.chain.client_id(), COUNT);
     member.write(&name, &updates, 1)

@@ -6,17 +6,19 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use driftline_core::record::Table;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::caller::Caller;
+use super::super::caller::{Caller, GuestKey};
 use super::super::lobby::Lobby;
+use super::super::places::Place;
+use super::super::server::Seat;
 use super::MAX_WAIT;
 use super::problem::Problem;
 use super::records::record;
@@ -42,6 +44,7 @@ pub(in super::super) struct Following {
 pub(in super::super) async fn since(
     State(lobby): State<Arc<Lobby>>,
     Query(Following { since, wait }): Query<Following>,
+    Extension(seat): Extension<Seat>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -49,13 +52,16 @@ pub(in super::super) async fn since(
     let follower = Follower { lobby, caller, from };
     // Whoever comes too late hears so before a stream begins.
     follower.changes()?;
+    let wait = Duration::from_secs(wait.min(MAX_WAIT));
     let streams = headers.get(header::ACCEPT).is_some_and(|accept| {
         accept.to_str().is_ok_and(|accept| accept.contains("text/event-stream"))
     });
+    let parks = streams || !wait.is_zero();
+    let parked = parks.then(|| follower.lobby.park(&follower.caller).ok_or(Problem::TooManyWait));
+    let parked = parked.transpose()?;
     if streams {
-        return Ok(follower.stream());
+        return Ok(follower.stream(parked, seat));
     }
-    let wait = Duration::from_secs(wait.min(MAX_WAIT));
     _ = tokio::time::timeout(wait, follower.news()).await;
     match follower.changes()? {
         Some((changes, _)) => Ok(Json(changes).into_response()),
@@ -100,14 +106,15 @@ impl Follower {
     }
 
     /// One event for each answer, until the caller may not hear more.
-    fn stream(self) -> Response {
-        let events = futures::stream::unfold(self, |mut follower| async move {
+    fn stream(self, parked: Option<Place<GuestKey>>, seat: Seat) -> Response {
+        let events = futures::stream::unfold((self, parked, seat), |held| async move {
+            let (mut follower, parked, seat) = held;
             follower.news().await;
             let (changes, next) = follower.changes().ok()??;
             follower.from = next;
             let event = Event::default().event("changes").id(next.to_string());
             let event = event.data(changes.to_string());
-            Some((Ok::<_, Infallible>(event), follower))
+            Some((Ok::<_, Infallible>(event), (follower, parked, seat)))
         });
         Sse::new(events).keep_alive(KeepAlive::default()).into_response()
     }

@@ -1,7 +1,7 @@
 //! What is answered when something can't be done: a status, and JSON that says why.
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use thiserror::Error;
@@ -15,6 +15,12 @@ pub(crate) enum Problem {
     Closed(Closing),
     #[error("pages of this origin may not come in")]
     Origin,
+    #[error("a write in a session says its token in the header driftline-csrf")]
+    Csrf,
+    #[error("you ask for too much at once: ask again in a second")]
+    TooMuch,
+    #[error("too many wait here already: ask again in a few seconds, or without waiting")]
+    TooManyWait,
     #[error("your pass lets you read, and not write")]
     ReadOnly,
     #[error("there is no such {0}")]
@@ -40,10 +46,13 @@ impl Problem {
                 Closing::Revoked => StatusCode::FORBIDDEN,
                 Closing::NotHere => StatusCode::NOT_FOUND,
                 Closing::Nonsense => StatusCode::BAD_REQUEST,
+                Closing::Full => StatusCode::INSUFFICIENT_STORAGE,
                 Closing::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                 Closing::Leaving | Closing::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
             },
-            Self::Origin | Self::ReadOnly => StatusCode::FORBIDDEN,
+            Self::Origin | Self::Csrf | Self::ReadOnly => StatusCode::FORBIDDEN,
+            Self::TooMuch => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyWait => StatusCode::SERVICE_UNAVAILABLE,
             Self::Nothing(_) => StatusCode::NOT_FOUND,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::Gone { .. } => StatusCode::GONE,
@@ -59,9 +68,14 @@ impl IntoResponse for Problem {
             body["snapshot"] = json!(snapshot);
         }
         let mut response = (status, Json(body)).into_response();
-        if status == StatusCode::UNAUTHORIZED {
-            let bearer = header::HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+        let says = match status {
+            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            StatusCode::TOO_MANY_REQUESTS => Some((header::RETRY_AFTER, "1")),
+            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "5")),
+            _ => None,
+        };
+        if let Some((name, value)) = says {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }

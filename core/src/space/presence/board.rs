@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::SteadyTime;
 use crate::id::DeviceId;
 use crate::presence::{SILENCE, Spot, Statement, Version};
-use crate::space::allowance::Bucket;
+use crate::space::allowance::Tokens;
 use crate::space::limits::Limits;
 
 /// How long a spot is remembered that shows nothing any more, so that what was said of it earlier, and comes late, is
@@ -29,7 +29,7 @@ struct Author {
     /// By topic and guest.
     heard: BTreeMap<(Arc<str>, u64), Heard>,
     bytes: u64,
-    rate: Bucket,
+    rate: Tokens,
 }
 
 /// The last word on a spot.
@@ -138,7 +138,7 @@ impl Board {
             floor: Version::default(),
             heard: BTreeMap::new(),
             bytes: 0,
-            rate: Bucket::full(limits.presence_rate, now),
+            rate: Tokens::full(limits.presence_rate, now),
         })
     }
 }
