@@ -3,6 +3,7 @@
 //! Everything reaches it through one [`Inbox`]; nobody else touches a `Space`. It leaves waiting for disks, peers and
 //! apps to the store's threads, the network's tasks and the pool that merges, which tell it afterwards.
 
+mod answers;
 mod commands;
 mod damage;
 mod documents;
@@ -26,7 +27,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use driftline_core::clock::{Now, SteadyTime, WallTime};
-use driftline_core::command::Registry;
+use driftline_core::command::{Foreseen, Registry};
 use driftline_core::id::{ChainId, DeviceId, DocumentId, SpaceId};
 use driftline_core::identity::DeviceKey;
 use driftline_core::space::{Effect, Event, Limits, Space};
@@ -39,7 +40,6 @@ use tokio::sync::{oneshot, watch};
 
 use crate::device::Reach;
 
-use commands::Heard;
 pub(crate) use commands::{Asking, Given, Refused, Showcase, Shown};
 use damage::Damage;
 use effects::Batches;
@@ -50,6 +50,7 @@ use pool::Pool;
 use replica::Open;
 use requests::Join;
 use waiters::Waiters;
+use watchers::Watchers;
 
 pub(crate) use guests::{GuestAsking, Guests, Standings};
 pub(crate) use presence::{Company, Present, Stage};
@@ -84,7 +85,6 @@ pub(crate) struct Engine {
     stage: Arc<Stage>,
     guests: Arc<Guests>,
     /// Which answers the app has acknowledged.
-    heard: BTreeMap<SpaceId, Heard>,
     limits: Limits,
     pool: Pool,
     workers: Vec<JoinHandle<()>>,
@@ -114,12 +114,15 @@ struct Slot {
     waiters: Waiters,
     /// Counts up whenever something changed that a status shows.
     news: watch::Sender<u64>,
+    /// Who hears what becomes of what others ask for.
+    foreseen: Watchers<Arc<Foreseen>>,
 }
 
 impl Slot {
     fn new(mut space: Space, limits: Limits) -> Self {
         space.set_limits(limits);
-        Self { space, waiters: Waiters::default(), news: watch::Sender::new(0) }
+        let (waiters, foreseen) = (Waiters::default(), Watchers::default());
+        Self { space, waiters, news: watch::Sender::new(0), foreseen }
     }
 
     /// Tells whoever watches that there is something new.
@@ -152,14 +155,16 @@ impl Engine {
         let Parts { showcase, stage, guests, limits, keep_deleted, .. } = parts;
         let incarnation = store.incarnation();
         let stored = store.load(&key.id())?;
+        let settings = store.settings()?;
+        let mut heard = answers::heard(&settings);
         let spaces = stored.into_iter().map(|stored| {
             let mut space = Space::load(stored, key.clone(), incarnation);
             space.run_with(registry.clone());
+            space.restore_heard(heard.remove(&space.id()).unwrap_or_default());
             (space.id(), Slot::new(space, limits))
         });
         let spaces: BTreeMap<_, _> = spaces.collect();
         let shared = spaces.iter().filter(|(_, slot)| !slot.space.is_local());
-        let settings = store.settings()?;
         guests.restore(&settings);
         let peers = Peers::load(key.id(), &settings, shared.map(|(id, _)| id));
         if seek {
@@ -182,7 +187,6 @@ impl Engine {
             showcase,
             stage,
             guests,
-            heard: Heard::load(&settings),
             spaces,
             joins: BTreeMap::new(),
             peers,

@@ -48,9 +48,10 @@ pub use document::{
 pub use engine::EngineGone;
 pub use presence::{Other, Others, Presence, ShowError};
 pub use space::{
-    AllAnswers, Answer, AnswerError, Answers, DeletedDocument, Difference, DocumentError,
-    GovernError, Grants, GuestError, GuestNews, Invitation, InviteError, Members, News, Outcome,
-    PublishError, Space, StoryError, SubmitError, Submitted, Task, Tasks, View, Views, Watch,
+    AllAnswers, AllForeseen, Answer, AnswerError, Answers, DeletedDocument, Difference,
+    DocumentError, Foreseen, ForeseenError, Foresight, GovernError, Grants, GuestError, GuestNews,
+    Invitation, InviteError, Members, News, Outcome, PublishError, Space, StoryError, SubmitError,
+    Submitted, Task, Tasks, View, Views, Watch,
 };
 pub use verify::{Verification, VerifyError};
 
@@ -75,7 +76,7 @@ pub use driftline_core::roster::{
 };
 pub use driftline_core::space::{
     DocumentStatus, Extent, Limits as SpaceLimits, Measure, NotPermitted, Objection, PeerState,
-    PeerStatus, Rate, Refusal, SpaceStatus, Standing,
+    PeerStatus, Rate, Refusal, SpaceStatus, Standing, Stopped,
 };
 pub use driftline_net::{Limits, Traffic, Transport};
 pub use driftline_storage::{

@@ -3,6 +3,7 @@
 mod answers;
 mod buckets;
 mod commands;
+mod foreseen;
 mod guests;
 mod sources;
 mod story;
@@ -29,6 +30,7 @@ use crate::presence::Presence;
 pub use answers::{AllAnswers, Answer, AnswerError, Answers, Outcome};
 pub use buckets::Grants;
 pub use commands::{SubmitError, Submitted};
+pub use foreseen::{AllForeseen, Foreseen, ForeseenError, Foresight};
 pub use guests::{GuestError, GuestNews};
 pub use sources::PublishError;
 pub use story::StoryError;

@@ -13,6 +13,8 @@ mod call;
 mod decision;
 mod draft;
 mod footprint;
+mod foreseen;
+mod hearing;
 mod index;
 mod judge;
 mod ledger;
@@ -42,6 +44,8 @@ pub use answer::{Answer, News, OutboxEntry};
 pub use call::{Call, CommandId, MAX_CALL_BYTES, ParseCommandIdError, Seen};
 pub use decision::Decision;
 pub use draft::Draft;
+pub use foreseen::Foreseen;
+pub use hearing::{Heard, Told};
 pub use judge::{Case, Judged, judge};
 pub use ledger::Ledger;
 pub use registry::Registry;
@@ -119,7 +123,9 @@ pub trait Handler: Command {
     }
 
     /// Runs upon the records as they stand. It must be a pure function of them and of the command: it is run on the
-    /// author's device and on others, more than once, and on the anchor for good.
+    /// author's device and on others, more than once, and on the anchor for good. And it must come to an end: what it asks
+    /// for is counted, and one that asks for too much fails, but a loop that asks for nothing can't be stopped, and stops
+    /// all else on the device.
     ///
     /// # Errors
     /// If the app's own rules are against it. Then nothing of it stands.

@@ -31,6 +31,7 @@ mod message;
 mod offer;
 mod presence;
 mod refolding;
+mod remembering;
 mod scope;
 mod session;
 mod status;
@@ -61,6 +62,7 @@ use intake::Intake;
 use journal::Journal;
 use presence::Presence;
 use refolding::{Counted, Refold};
+use remembering::Memory;
 use session::Session;
 
 pub use allowance::{STRANGER_COST, Tokens};
@@ -74,7 +76,7 @@ pub use joining::{Joining, Outcome};
 pub use limits::{Extent, Limits, Measure, Objection, Rate};
 pub use membership::NotPermitted;
 pub use message::{Refusal, TAG_BYTES, Tag, VERSION, tag, tag_of};
-pub use status::{DocumentStatus, PeerState, PeerStatus, SpaceStatus};
+pub use status::{DocumentStatus, PeerState, PeerStatus, SpaceStatus, Stopped};
 
 /// A space as this device sees it.
 ///
@@ -109,6 +111,7 @@ pub struct Space {
     /// How many segments of this device's own in ledgers are not saved.
     unsaved_own: usize,
     whole: Whole,
+    memory: Memory,
     /// Whether this device may read less than before.
     rescope: bool,
     /// What of the ledgers' chains was folded; and what waits to be, while the log is read again.
@@ -299,6 +302,7 @@ impl Space {
         self.settle_forks(context);
         self.settle_claims();
         self.settle_scope(context);
+        self.settle_memory(context.now.steady);
         self.decide_ready(context);
         self.note_whole();
         self.settle_ledger(context);
@@ -397,6 +401,7 @@ impl Space {
             ledgers: BTreeSet::new(),
             unsaved_own: 0,
             whole: Whole::default(),
+            memory: Memory::default(),
             rescope: false,
             counted: BTreeMap::new(),
             refold: None,

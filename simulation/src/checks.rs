@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use driftline_core::document::Label;
 use driftline_core::id::DocumentId;
 use driftline_core::log::Frontier;
+use driftline_core::roster::Role;
 use driftline_core::space::{PeerState, Space, roster_document};
 use driftline_storage::Audit;
 
@@ -26,6 +27,7 @@ impl World {
     pub fn verdict(&mut self) -> Vec<String> {
         self.check_disks();
         self.heal();
+        self.settle_contradictions();
         if !self.run_until(MOST, |world| world.agreement().is_ok()) {
             let differs = self.agreement().err().unwrap_or_default();
             self.wrong(format_args!("no agreement after a minute: {differs}"));
@@ -46,6 +48,25 @@ impl World {
         self.check_disks();
         self.check_villain();
         std::mem::take(&mut self.wrongs)
+    }
+
+    /// An anchor that was restored may have decided anew what others had heard of. The first device, whose owner stays an
+    /// admin, says what counts.
+    fn settle_contradictions(&mut self) {
+        let restored =
+            (0..self.devices.len()).any(|who| self.is_anchor(who) && self.ledger.was_restored(who));
+        for _ in 0..3 {
+            if !self.commanding || !restored {
+                return;
+            }
+            self.run_for(10 * SECOND);
+            let stopped = self.members().any(|(_, space)| space.ledger().is_faulty());
+            let decider = self.devices[0].space().and_then(Space::decider);
+            if let Some(decider) = decider.filter(|_| stopped) {
+                self.handed_over = true;
+                self.appoint(0, self.place_of(&decider), Role::Anchor);
+            }
+        }
     }
 
     /// Whether all members hold the same, know it of their neighbours, and have saved it.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use driftline_core::codec;
-use driftline_core::command::{Call, CommandId, Decision, Ledger, News, Revision};
+use driftline_core::command::{Call, CommandId, Decision, News, Revision};
 use driftline_core::id::{DeviceId, DocumentId, SpaceId};
 use driftline_core::log::{EntryKind, Frontier, Segment};
 use driftline_core::record::Bucket;
@@ -109,7 +109,8 @@ impl World {
             {
                 wrongs.push(format!("device {who} shows more than is decided"));
             }
-            wrongs.extend(unheard(who, &self.devices[who].id(), ledger, &protocol));
+            let me = self.devices[who].id();
+            wrongs.extend(unheard(who, (&me, space), self.noted(who), &protocol));
             wrongs.extend(self.hoarded(who, space));
         }
         for ((decided, shown), who) in &self.orders.shown {
@@ -297,9 +298,14 @@ fn one_decision(parts: &[(Bucket, Decision)]) -> Result<&Decision, String> {
     }
 }
 
-/// What somebody's app should have heard, and did not; or heard, and should not have. What different ledgers say comes in
-/// any order, but for each command the verdict first.
-fn unheard(who: Who, me: &DeviceId, ledger: &Ledger, protocol: &Protocol) -> Option<String> {
+/// What is wrong with what somebody's app noted of its commands: each has one verdict, first of all, and what comes after
+/// that makes it what was decided. What different ledgers say comes in any order.
+fn unheard<'a>(
+    who: Who,
+    (me, space): (&DeviceId, &Space),
+    noted: impl Iterator<Item = (&'a CommandId, &'a News)>,
+    protocol: &Protocol,
+) -> Option<String> {
     let mut expected = Vec::new();
     let parts = protocol.decisions.values().flatten();
     for (_, part) in parts.filter(|(to, _)| to.is_common() || to.owner() == Some(*me)) {
@@ -308,25 +314,40 @@ fn unheard(who: Who, me: &DeviceId, ledger: &Ledger, protocol: &Protocol) -> Opt
         let own = verdict.chain(news).filter(|(author, ..)| author == me);
         expected.extend(own.map(|(_, command, what)| (command, what)));
     }
-    let answers = ledger.answers().iter();
-    let mut heard: Vec<_> =
-        answers.map(|answer| (answer.command, heard_as(&answer.news))).collect();
-    let mut commands = BTreeSet::new();
-    let early = ledger
-        .answers()
-        .iter()
-        .find(|answer| commands.insert(answer.command) && matches!(answer.news, News::Revision(_)));
+    // Of what it asked for before its disk was replaced, a device may know no more than the answer.
+    expected.retain(|(command, _)| space.ledger().remembers(command));
+    let mut heard: BTreeMap<CommandId, Vec<&'static str>> = BTreeMap::new();
+    for (command, news) in noted {
+        let known = heard.contains_key(command);
+        let so_far = heard.entry(*command).or_default();
+        match news {
+            News::Verdict(_) if known => {
+                return Some(format!("device {who} has two verdicts of {command:?}"));
+            }
+            News::Revision(_) | News::Revoked { .. } if !known => {
+                return Some(format!("device {who} has {news} of {command:?} first"));
+            }
+            News::Revoked { .. } => so_far.clear(),
+            News::Verdict(_) | News::Revision(_) => {}
+        }
+        so_far.extend(heard_as(news));
+    }
+    let each = |(command, said): (CommandId, Vec<&'static str>)| {
+        said.into_iter().map(move |word| (command, word))
+    };
+    let mut heard: Vec<_> = heard.into_iter().flat_map(each).collect();
     heard.sort();
     expected.sort();
-    (heard != expected || early.is_some())
+    (heard != expected)
         .then(|| format!("device {who} heard {heard:?}, and should have heard {expected:?}"))
 }
 
-/// What somebody hears, in a word.
-pub fn heard_as(news: &News) -> &'static str {
+/// What somebody hears, in a word; nothing if it is that there is no verdict any more.
+pub fn heard_as(news: &News) -> Option<&'static str> {
     match news {
-        News::Verdict(verdict) => word(verdict),
-        News::Revision(revision) => revised(revision),
+        News::Verdict(verdict) => Some(word(verdict)),
+        News::Revision(revision) => Some(revised(revision)),
+        News::Revoked { now } => now.as_ref().map(word),
     }
 }
 

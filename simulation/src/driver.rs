@@ -167,7 +167,11 @@ impl World {
                 self.trace.note(self.now, who, Kind::Notice, format_args!("refused: {refusal}"));
             }
             Notice::Roster => self.reopen_changed(who),
-            Notice::Records => self.watch_records(who),
+            Notice::Records => {
+                self.watch_records(who);
+                self.note_answers(who);
+            }
+            Notice::Foreseen(_) => self.notices.push((who, notice)),
             Notice::Presence(topic) => self.tell_presence(who, topic),
             Notice::Document(_) | Notice::Peers => {}
         }

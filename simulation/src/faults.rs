@@ -93,9 +93,15 @@ impl World {
         let device = &mut self.devices[who];
         device.run += 1;
         device.clock.restart(self.now);
-        match device.begin(fresh) {
+        let mut begun = device.begin(fresh);
+        if let Ok(process) = &mut begun
+            && let Err(error) = self.open_diary(who, process)
+        {
+            begun = Err(error);
+        }
+        match begun {
             Ok(process) => {
-                device.process = Some(process);
+                self.devices[who].process = Some(process);
                 self.trace.note(self.now, who, Kind::Start, "starts");
                 self.settle_soon(who);
                 for pair in self.network.pairs_of(who) {

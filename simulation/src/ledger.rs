@@ -111,6 +111,11 @@ impl Ledger {
         }
     }
 
+    /// Whether a device's disk is an older one again.
+    pub(crate) fn was_restored(&self, who: Who) -> bool {
+        self.restored.contains(&who)
+    }
+
     /// What is wrong with a log: an edit that was promised to last and is not there, or an entry that nobody
     /// wrote.
     ///

@@ -11,6 +11,7 @@ pub mod content;
 pub mod court;
 pub mod device;
 pub mod diagram;
+mod diary;
 pub mod disk;
 pub mod driver;
 pub mod faults;

@@ -191,8 +191,7 @@ fn live(world: &mut World) {
             end += idle;
         }
         world.check_presence();
-        // An anchor whose disk is an older one again decides anew what others have heard of already.
-        if !world.commanding && world.dice.chance(trouble / 20.0) {
+        if world.dice.chance(trouble / 20.0) {
             back_up_or_restore(world, &mut backup);
         } else if world.dice.chance(trouble) {
             fault(world);
@@ -215,12 +214,13 @@ fn live(world: &mut World) {
             act(world);
         }
     }
-    if world.governed || world.villain.is_some() {
+    if world.governed || world.commanding || world.villain.is_some() {
         link_all(world);
     }
 }
 
-/// Whoever was removed passes nothing on, so in the end everybody meets everybody.
+/// Whoever was removed passes nothing on, nor does anybody pass on what is said in a hall that they may not enter: so in the
+/// end everybody meets everybody.
 fn link_all(world: &mut World) {
     let all = 0..world.devices.len();
     let pairs = all.clone().flat_map(|a| (a + 1..all.end).map(move |b| Pair::of(a, b)));
@@ -327,7 +327,9 @@ fn back_up_or_restore(world: &mut World, backup: &mut Option<(Who, Disk)>) {
         Some((who, copy)) => world.restore(who, &copy),
         None => {
             let who = world.dice.below(world.devices.len());
-            if world.devices[who].space().is_some() {
+            // Of what a writer gave in two halls, the one may be lost with the disk, and the other waits for it.
+            let spared = world.commanding && !world.is_anchor(who);
+            if world.devices[who].space().is_some() && !spared {
                 *backup = Some((who, world.devices[who].disk.saved_copy()));
             }
         }

@@ -7,6 +7,7 @@ use driftline_core::space::Event;
 
 use crate::clock::{MILLISECOND, SECOND, Time};
 use crate::device::{Device, Job};
+use crate::diary::Diary;
 use crate::ledger::Ledger;
 use crate::network::{Network, Pair, Who};
 use crate::orders::Orders;
@@ -31,6 +32,8 @@ pub struct World {
     pub ledger: Ledger,
     /// What was decided, as people were shown it.
     pub orders: Orders,
+    /// What apps were told of what they asked for.
+    pub(crate) diaries: BTreeMap<Who, Diary>,
     /// What people show of themselves, and what others saw.
     pub presences: Presences,
     /// What happened.
@@ -86,6 +89,7 @@ impl World {
             network: Network::default(),
             ledger: Ledger::default(),
             orders: Orders::default(),
+            diaries: BTreeMap::new(),
             presences: Presences::default(),
             trace: Trace::default(),
             wrongs: Vec::new(),

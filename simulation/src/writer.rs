@@ -14,6 +14,8 @@ use crate::world::{Due, World};
 #[derive(Debug, Default)]
 pub struct Writer {
     waiting: VecDeque<Vec<Record>>,
+    /// What the app keeps, to be written with the next batch.
+    aside: Vec<Record>,
     /// How many batches were asked for, are visible, would survive the process, and a power cut.
     pub asked: u64,
     appended: u64,
@@ -43,6 +45,11 @@ impl Writer {
         !self.failed && (self.written < asked || self.appended > self.written)
     }
 
+    /// Keeps something of the app's.
+    pub(crate) fn keep(&mut self, records: Vec<Record>) {
+        self.aside.extend(records);
+    }
+
     /// Whether all that was asked for is saved.
     pub fn is_idle(&self) -> bool {
         self.saved == self.asked
@@ -58,7 +65,8 @@ impl World {
         if writer.failed {
             return;
         }
-        writer.waiting.push_back(changes.into_iter().map(Record::from).collect());
+        let changes = changes.into_iter().map(Record::from);
+        writer.waiting.push_back(changes.chain(std::mem::take(&mut writer.aside)).collect());
         if !std::mem::replace(&mut writer.writing, true) {
             self.disk_step_later(who, Step::Append, MILLISECOND);
         }

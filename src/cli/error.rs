@@ -9,9 +9,9 @@ use driftline::record::{Value, ValueError};
 use driftline::trace::TraceError;
 use driftline::{
     BadName, CloseError, CommandId, CopyError, DeviceId, DocumentError, EditError, EngineGone,
-    FolderError, GovernError, GuestError, ImportError, InviteError, JoinError, Multiaddr,
-    OpenError, ParseTicketError, ReachError, ShowError, SpaceId, StoryError, SubmitError,
-    VerifyError, WhyError,
+    FolderError, ForeseenError, GovernError, GuestError, ImportError, InviteError, JoinError,
+    Multiaddr, OpenError, ParseTicketError, ReachError, ShowError, SpaceId, StoryError,
+    SubmitError, VerifyError, WhyError,
 };
 use thiserror::Error;
 
@@ -226,6 +226,11 @@ pub(super) enum CommandError {
     Undecided { command: CommandId },
     #[error("{command} is not waiting here: it is decided, or was never given by this device")]
     NothingToCancel { command: CommandId },
+    #[error(transparent)]
+    Foreseen {
+        #[from]
+        source: ForeseenError,
+    },
 }
 
 /// Why a space can't be entered, or opened to others.

@@ -50,8 +50,8 @@ pub(super) async fn execute(
         Request::Record(request) => record::record(device, request, speaker).await,
         Request::Submit(request) => command::submit(device, request, speaker).await,
         Request::Outbox { space } => command::outbox(device, &space, speaker).await,
-        Request::Verdicts { space, follow } => {
-            command::verdicts(device, &space, follow, speaker).await
+        Request::Verdicts { space, follow, all } => {
+            command::verdicts(device, &space, (follow, all), speaker).await
         }
         Request::Cancel { command } => command::cancel(device, command, speaker).await,
         Request::Backup { folder } => backup::backup(device, folder, speaker).await,

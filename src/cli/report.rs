@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use driftline::{
     ChainId, CommandId, Damaged, DeviceId, DocumentId, DocumentStatus, Hash, Objection, Rank, Role,
-    SpaceId,
+    SpaceId, Stopped,
 };
 use serde::{Deserialize, Serialize};
 
@@ -160,11 +160,14 @@ pub(super) enum Why {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Answer {
     pub(super) command: CommandId,
+    /// Whose it is, if it is not this device's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) author: Option<DeviceId>,
     pub(super) name: String,
     /// With a verdict, the fields as they were given.
     pub(super) fields: Option<serde_json::Value>,
-    /// Milliseconds since 1970, by the anchor's clock.
-    pub(super) at: u64,
+    /// Milliseconds since 1970, by the anchor's clock; nothing if it is not decided any more.
+    pub(super) at: Option<u64>,
     /// The verdict or the revision, with what belongs to it.
     pub(super) outcome: serde_json::Value,
 }
@@ -404,6 +407,9 @@ pub(super) struct Space {
     /// By whom and when this device was removed, if it was.
     pub(super) removed: Option<Removal>,
     pub(super) peers: Vec<Peer>,
+    /// Why nothing is decided, if that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stopped: Option<Stopped>,
     pub(super) documents: Vec<DocumentStatus>,
 }
 

@@ -59,6 +59,9 @@ pub(super) enum Request {
         /// Go on with what comes, until Ctrl-C
         #[arg(long, env = "DRIFTLINE_FOLLOW", value_parser = clap::builder::FalseyValueParser::new())]
         follow: bool,
+        /// Also of what others ask for and this device shows, as it comes
+        #[arg(long, requires = "follow", env = "DRIFTLINE_ALL", value_parser = clap::builder::FalseyValueParser::new())]
+        all: bool,
     },
     /// Takes back what is not decided yet
     Cancel {

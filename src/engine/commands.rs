@@ -1,20 +1,17 @@
 //! Commands, records and answers: what the app asks of them, and what it is shown.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bincode::{Decode, Encode};
-use driftline_core::codec;
-use driftline_core::command::{Answer, CommandId, OutboxEntry, Task, TaskId, Verdict};
+use driftline_core::command::{CommandId, Foreseen, OutboxEntry, Task, TaskId, Verdict};
 use driftline_core::id::SpaceId;
 use driftline_core::record::{Bucket, Homes, Key, Table, Value};
 use driftline_core::space::{PublishError, SubmitError, Submitted};
-use driftline_storage::Record;
 use tokio::sync::{oneshot, watch};
 
 use super::Engine;
-
-const SETTING: &str = "heard/";
+use super::answers::Numbered;
+use super::watchers::Watcher;
 
 type Reply<T> = oneshot::Sender<T>;
 
@@ -54,6 +51,10 @@ pub(crate) enum Asking {
         number: usize,
         reply: Reply<()>,
     },
+    /// What becomes of what others ask for, from now on.
+    Foresee {
+        reply: Reply<Arc<Watcher<Arc<Foreseen>>>>,
+    },
     Task {
         after: Option<TaskId>,
         name: &'static str,
@@ -79,12 +80,6 @@ pub(crate) enum Refused {
     StoreFailed,
 }
 
-/// An answer with its place among all that this device's app ever got in the space.
-pub(crate) struct Numbered {
-    pub(crate) number: usize,
-    pub(crate) answer: Answer,
-}
-
 /// Records as they were at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shown {
@@ -97,15 +92,6 @@ pub(crate) struct Shown {
 /// What each space shows, for everybody who looks, without asking the engine.
 #[derive(Debug, Default)]
 pub(crate) struct Showcase(Mutex<BTreeMap<SpaceId, watch::Sender<Shown>>>);
-
-/// Which answers the app has acknowledged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Heard {
-    /// All in front of this one.
-    upto: usize,
-    /// And these.
-    beyond: BTreeSet<usize>,
-}
 
 impl Showcase {
     /// What a space shows, now and from now on.
@@ -128,30 +114,6 @@ impl Showcase {
     /// Nothing is shown any more: whoever waits for more waits in vain.
     pub(super) fn close(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-}
-
-impl Heard {
-    /// What was acknowledged in each space, as settings of the store say.
-    pub(super) fn load(settings: &[(String, Vec<u8>)]) -> BTreeMap<SpaceId, Self> {
-        let heard = settings.iter().filter_map(|(name, value)| {
-            let space = name.strip_prefix(SETTING)?.parse().ok()?;
-            Some((space, codec::decode(value).ok()?))
-        });
-        heard.collect()
-    }
-
-    fn has(&self, number: usize) -> bool {
-        number < self.upto || self.beyond.contains(&number)
-    }
-
-    fn note(&mut self, number: usize) {
-        if number >= self.upto {
-            self.beyond.insert(number);
-        }
-        while self.beyond.remove(&self.upto) {
-            self.upto += 1;
-        }
     }
 }
 
@@ -188,6 +150,10 @@ impl Engine {
                 _ = reply.send(self.answer(id, from, unheard));
             }
             Asking::Heard { number, reply } => self.heard(id, number, reply),
+            Asking::Foresee { reply } => {
+                let Some(watcher) = self.foresees(id) else { return };
+                _ = reply.send(watcher);
+            }
             Asking::Task { after, name, reply } => {
                 let Some(slot) = self.spaces.get(&id) else { return };
                 _ = reply.send(slot.space.task(after, name).cloned().map(Box::new));
@@ -241,20 +207,6 @@ impl Engine {
         cancelled
     }
 
-    /// The first answer from that place on; if a name is given, of those that the app has not acknowledged.
-    fn answer(&self, id: SpaceId, from: usize, unheard: Option<&str>) -> Option<Numbered> {
-        let answers = self.spaces.get(&id)?.space.ledger().answers();
-        let heard = self.heard.get(&id);
-        let wanted = |number: &usize| {
-            let waits = |name: &str| {
-                answers[*number].name == name && !heard.is_some_and(|heard| heard.has(*number))
-            };
-            unheard.is_none_or(waits)
-        };
-        let number = (from..answers.len()).find(wanted)?;
-        Some(Numbered { number, answer: answers[number].clone() })
-    }
-
     /// The app has done something outside; the reply comes when that would survive the process.
     fn done(&mut self, id: SpaceId, task: TaskId, reply: Reply<()>) {
         let now = self.now();
@@ -265,34 +217,6 @@ impl Engine {
         self.seal(id);
         if self.writer.after(Box::new(move |_: &_| _ = reply.send(()))).is_err() {
             tracing::warn!("a task was done while the store was closing");
-        }
-    }
-
-    /// The app has dealt with an answer; the reply comes when that would survive the process.
-    fn heard(&mut self, id: SpaceId, number: usize, reply: Reply<()>) {
-        let heard = self.heard.entry(id).or_default();
-        heard.note(number);
-        let setting =
-            Record::Setting { name: format!("{SETTING}{id}"), value: codec::encode(heard) };
-        self.write_setting(setting);
-        let told = self.writer.after(Box::new(move |_: &_| _ = reply.send(())));
-        if told.is_err() {
-            tracing::warn!("an answer was acknowledged while the store was closing");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use quickcheck::quickcheck;
-
-    use super::*;
-
-    quickcheck! {
-        fn what_was_noted_is_heard_and_nothing_else(numbers: Vec<u8>) -> bool {
-            let mut heard = Heard::default();
-            numbers.iter().for_each(|number| heard.note((*number).into()));
-            (0..=255_u8).all(|number| heard.has(number.into()) == numbers.contains(&number))
         }
     }
 }

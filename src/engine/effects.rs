@@ -159,6 +159,7 @@ impl Engine {
             Notice::Refused(refusal) => slot.waiters.refuse_role(refusal),
             Notice::Peers => slot.waiters.settle(&slot.space),
             Notice::Records => self.show(space),
+            Notice::Foreseen(foreseen) => slot.foreseen.tell(&foreseen),
             Notice::Document(_) | Notice::Presence(_) => {}
             Notice::Retired { document, chain } => self.stop_writing(document, chain),
             Notice::Forked { document, chain, author } => {

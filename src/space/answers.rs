@@ -47,6 +47,12 @@ pub enum Outcome<C: Command> {
     Verdict(Verdict<C::Output, C::Refusal>),
     /// Something came after it.
     Revision(Revision),
+    /// What was heard before does not count: whoever decided it was not, or not any more, the one to decide.
+    Revoked {
+        /// The verdict that counts; nothing as long as the command is not decided. It waits in the outbox then, if anybody
+        /// may still decide it.
+        now: Option<Verdict<C::Output, C::Refusal>>,
+    },
 }
 
 /// Why an answer can't be had.
@@ -93,9 +99,8 @@ impl<C: Command> Answers<C> {
         let (number, answer) = self.answers.numbered().await?;
         let outcome = match answer.news {
             News::Revision(revision) => Outcome::Revision(revision),
-            News::Verdict(verdict) => {
-                Outcome::Verdict(verdict.map(|output| output.to(), |refusal| refusal.to())?)
-            }
+            News::Verdict(verdict) => Outcome::Verdict(typed::<C>(verdict)?),
+            News::Revoked { now } => Outcome::Revoked { now: now.map(typed::<C>).transpose()? },
         };
         let space = self.answers.space.clone();
         let (command, fields) = (answer.command, answer.fields);
@@ -137,7 +142,8 @@ impl AllAnswers {
 }
 
 impl<C: Command> Answer<C> {
-    /// The app has dealt with it: it does not come again, also not after the process is killed.
+    /// The app has dealt with it, and with what came before it of the same command: it does not come again, also not after
+    /// the process is killed, nor when the anchor that decided it is removed. If it does not count then, that is told.
     ///
     /// # Errors
     /// If the device is closed.
@@ -152,6 +158,15 @@ impl<C: Command> fmt::Display for Outcome<C> {
         match self {
             Self::Verdict(verdict) => verdict.fmt(f),
             Self::Revision(revision) => revision.fmt(f),
+            Self::Revoked { now: None } => f.write_str("revoked: it is not decided any more"),
+            Self::Revoked { now: Some(verdict) } => write!(f, "revoked: now it is {verdict}"),
         }
     }
+}
+
+/// A verdict in the terms of its command's type.
+pub(super) fn typed<C: Command>(
+    verdict: Verdict,
+) -> Result<Verdict<C::Output, C::Refusal>, ValueError> {
+    verdict.map(|output| output.to(), |refusal| refusal.to())
 }

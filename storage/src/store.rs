@@ -24,7 +24,7 @@ pub use audit::{Audit, Fault, Finding, Tally};
 pub use read::{DocumentLog, Reading};
 
 /// The version of the layout that this code writes. It reads no other.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Error)]

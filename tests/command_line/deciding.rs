@@ -4,8 +4,10 @@
 #[allow(dead_code, reason = "here the story is told in a shell")]
 mod seat_booking;
 
-use driftline::{Device, DeviceOptions, Invitation, Role, Space};
-use seat_booking::{OpenHall, registry};
+use std::time::Duration;
+
+use driftline::{Device, DeviceOptions, Invitation, Role, Space, Verdict};
+use seat_booking::{BookSeat, OpenHall, Seat, registry};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -87,6 +89,30 @@ fn a_command_waits_is_decided_and_its_story_is_told() {
     // The seat is taken now, by the app's own rule.
     let words = bob.says(["submit", "cinema", "book_seat", BOOK, "--wait", "40s"]);
     assert!(words.contains("refused") && words.contains("\"nearby\":15"), "{words}");
+}
+
+/// Whoever has seen on their screen that the seat is bob's hears whether it is.
+#[test]
+fn whoever_has_shown_a_booking_hears_what_becomes_of_it() {
+    let town = town();
+    let Cinema { runtime, space, _anchor: anchor } = Cinema::opens(&town);
+    let mut bob = Person::new(&town, "bob");
+    let ticket = runtime.block_on(space.invite(Invitation::default())).unwrap();
+    bob.says(["join", &ticket.to_string()]);
+    runtime.block_on(anchor.close()).unwrap();
+    let mut foreseen = runtime.block_on(space.foreseen::<BookSeat>()).unwrap();
+    bob.runs();
+    let command = last_word(&bob.says(["submit", "cinema", "book_seat", BOOK]));
+    eventually("the booking is shown", || {
+        let seat = space.view().get::<Seat>(14).unwrap();
+        seat.is_some_and(|seat| seat.holder.as_deref() == Some("bob"))
+    });
+    let _anchor = runtime.block_on(device(&town, "anchor"));
+    let heard = async { tokio::time::timeout(Duration::from_secs(40), foreseen.next()).await };
+    let heard = runtime.block_on(heard).expect("it is decided").unwrap();
+    assert_eq!((heard.command.to_string(), heard.author.to_string()), (command, bob.id()));
+    assert!(matches!(heard.predicted, Verdict::Accepted { .. }));
+    assert!(matches!(heard.verdict, Verdict::Accepted { .. }));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What this device's app is told: of what it waits for, and of what became of it.
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use super::{CommandId, Revision, Verdict};
 use crate::clock::WallTime;
@@ -18,21 +19,51 @@ pub struct Answer {
     ///
     /// [`Obsolete`]: Verdict::Obsolete
     pub fields: Option<Value>,
-    /// When it was decided, by the anchor's clock.
-    pub at: WallTime,
+    /// When it was decided, by the anchor's clock; nothing if it was revoked and is not decided.
+    pub at: Option<WallTime>,
     /// What became of it.
     #[serde(flatten)]
     pub news: News,
 }
 
 /// What became of a command, or changed about that.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// The verdict.
     Verdict(Verdict),
     /// A later change.
     Revision(Revision),
+    /// What was heard before does not count: whoever decided it was not, or not any more, the one to decide.
+    Revoked {
+        /// What counts; nothing as long as it is not decided.
+        now: Option<Verdict>,
+    },
+}
+
+impl News {
+    /// The verdict that it tells, if it tells one.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        match self {
+            Self::Verdict(verdict) => Some(verdict),
+            Self::Revoked { now } => now.as_ref(),
+            Self::Revision(_) => None,
+        }
+    }
+}
+
+impl Serialize for News {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Verdict(verdict) => verdict.serialize(serializer),
+            Self::Revision(revision) => revision.serialize(serializer),
+            Self::Revoked { now } => {
+                let mut fields = serializer.serialize_struct("Revoked", 2)?;
+                fields.serialize_field("revision", "revoked")?;
+                fields.serialize_field("now", now)?;
+                fields.end()
+            }
+        }
+    }
 }
 
 /// A command that was not decided yet.

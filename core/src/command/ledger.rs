@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::foreseen::Foresight;
+use super::hearing::Hearing;
 use super::judge::{Case, judge};
 use super::parts::apply;
 use super::preview::{Pending, Preview, Turn};
 use super::task::Tasks;
 use super::volume::Volume;
 use super::{
-    Answer, Call, CommandId, Decision, Draft, News, OutboxEntry, Registry, Seen, Task, TaskId,
-    Verdict,
+    Answer, Call, CommandId, Decision, Draft, Foreseen, Heard, News, OutboxEntry, Registry, Seen,
+    Task, TaskId, Told, Verdict,
 };
 use crate::clock::WallTime;
 use crate::document::Label;
@@ -33,13 +35,16 @@ pub struct Ledger {
     homes: Homes,
     /// The place of the last decision that is in, among all.
     order: u64,
+    /// Up to which place all are in, and those that are in behind a gap, as is so for whoever does not read all.
+    row: u64,
+    beyond: BTreeSet<u64>,
     volumes: BTreeMap<DocumentId, Volume>,
     /// How far each ledger goes, as decisions say that are in and have other parts there.
     told: BTreeMap<DocumentId, u64>,
     /// The last command of each chain that was decided.
     decided: BTreeMap<ChainId, u64>,
-    /// Two decisions of one place were seen: nothing is confirmed any more.
-    faulty: bool,
+    /// Two decisions of one place were seen, the first such place among all: nothing is confirmed any more.
+    contradicted: Option<u64>,
     preview: Preview,
     /// Undecided commands in the order of their arrival, and which they are in that.
     arrivals: BTreeMap<u64, CommandId>,
@@ -50,9 +55,8 @@ pub struct Ledger {
     stuck: BTreeMap<CommandId, (Home, Call)>,
     /// The names of this device's own commands.
     names: BTreeMap<CommandId, String>,
-    answers: Vec<Answer>,
-    /// Revisions that came before their verdict, from another ledger.
-    early: BTreeMap<CommandId, Vec<Answer>>,
+    hearing: Hearing,
+    foresight: Foresight,
     tasks: Tasks,
 }
 
@@ -68,18 +72,20 @@ impl Ledger {
             confirmed: Table::default(),
             homes: Homes::new(common),
             order: 0,
+            row: 0,
+            beyond: BTreeSet::new(),
             volumes: BTreeMap::new(),
             told: BTreeMap::new(),
             decided: BTreeMap::new(),
-            faulty: false,
+            contradicted: None,
             preview: Preview::default(),
             arrivals: BTreeMap::new(),
             arrived: BTreeMap::new(),
             cancelled: BTreeMap::new(),
             stuck: BTreeMap::new(),
             names: BTreeMap::new(),
-            answers: Vec::new(),
-            early: BTreeMap::new(),
+            hearing: Hearing::new(),
+            foresight: Foresight::default(),
             tasks: Tasks::default(),
         }
     }
@@ -126,21 +132,44 @@ impl Ledger {
 
     /// Whether two decisions of one place were seen, so that nothing is confirmed any more.
     pub fn is_faulty(&self) -> bool {
-        self.faulty
+        self.contradicted.is_some()
     }
 
-    /// What this device's commands came to, in the order in which it was decided.
-    pub fn answers(&self) -> &[Answer] {
-        &self.answers
+    /// What this device's commands came to, as it was told; as of the last [`settle`](Self::settle). What is here once
+    /// keeps its place as long as the device runs.
+    pub fn told(&self) -> &[Told] {
+        self.hearing.told()
     }
 
-    /// The verdict upon one of this device's commands, if it is decided.
+    /// The same without what the app has done about it.
+    pub fn answers(&self) -> impl DoubleEndedIterator<Item = &Answer> {
+        self.told().iter().map(|told| &told.answer)
+    }
+
+    /// The verdict upon one of this device's commands, if it is decided; as of the last [`settle`](Self::settle).
     pub fn verdict(&self, command: &CommandId) -> Option<&Verdict> {
-        let mut latest = self.answers.iter().rev().filter(|answer| answer.command == *command);
-        latest.find_map(|answer| match &answer.news {
-            News::Verdict(verdict) => Some(verdict),
-            News::Revision(_) => None,
-        })
+        self.hearing.verdict(command)
+    }
+
+    /// Whether this device remembers what it asked for with that command: if not, it can't say what the answer is about.
+    pub fn remembers(&self, command: &CommandId) -> bool {
+        self.names.contains_key(command)
+    }
+
+    /// Says what the app had dealt with before this run.
+    pub fn restore_heard(&mut self, heard: BTreeMap<CommandId, Heard>) {
+        self.hearing.restore(heard);
+    }
+
+    /// The app has dealt with an answer, and with those before it to the same command. Gives what it has heard of that
+    /// command then, to be kept, if that is news.
+    pub fn acknowledge(&mut self, number: usize) -> Option<(CommandId, Heard)> {
+        self.hearing.acknowledge(number)
+    }
+
+    /// What others asked for, was shown here and is decided since the last time.
+    pub fn take_foreseen(&mut self) -> Vec<Foreseen> {
+        self.foresight.take()
     }
 
     /// A task that is not done.
@@ -247,12 +276,7 @@ impl Ledger {
     pub fn take_decision(&mut self, home: &Home, decision: Decision) {
         let volume = self.volumes.entry(home.ledger).or_insert_with(|| Volume::new(home));
         if decision.place <= volume.place || volume.waiting.contains_key(&decision.place) {
-            self.faulty = true;
-            tracing::error!(
-                order = decision.order,
-                "two decisions of one place: nothing is confirmed any more"
-            );
-            return;
+            return self.contradict(decision.order);
         }
         if volume.waiting.len() < MAX_WAITING {
             volume.waiting.insert(decision.place, decision);
@@ -260,18 +284,25 @@ impl Ledger {
         self.advance(home.ledger);
     }
 
+    /// Two decisions of one place are here.
+    fn contradict(&mut self, order: u64) {
+        tracing::error!(order, "two decisions of one place: nothing is confirmed any more");
+        self.contradicted = Some(self.contradicted.map_or(order, |before| before.min(order)));
+    }
+
     /// Takes in what waits in a ledger and is whole, and what waits in others for that.
     fn advance(&mut self, ledger: DocumentId) {
         let mut ledgers = vec![ledger];
-        while !self.faulty
+        while !self.is_faulty()
             && let Some(ledger) = ledgers.pop()
         {
             let Some(whole) = self.next_whole(&ledger) else { continue };
+            let order = self.volumes[&ledger].peek().map_or(0, |next| next.order);
             let parts = whole.iter().filter_map(|ledger| self.volumes.get_mut(ledger)?.next());
             let parts: Vec<_> = parts.collect();
-            self.faulty = parts.len() < whole.len();
-            if !self.faulty {
-                self.apply(&parts);
+            match parts.len() == whole.len() {
+                true => self.apply(&parts),
+                false => self.contradict(order),
             }
             ledgers.extend(whole);
         }
@@ -301,12 +332,24 @@ impl Ledger {
     /// Forgets all, to be folded from the start of its log again: what counts of it is other than it was.
     pub fn start_over(&mut self) {
         let scope = std::mem::replace(&mut self.scope, Scope::all());
-        *self = Self { scope, ..Self::new(self.registry.clone(), self.me, self.space) };
+        let mut hearing = std::mem::replace(&mut self.hearing, Hearing::new());
+        hearing.start_over();
+        let mut foresight = std::mem::take(&mut self.foresight);
+        for (turn, pending) in self.preview.pending().filter(|(turn, _)| turn.author != self.me) {
+            foresight.remember(turn.command, pending);
+        }
+        let anew = Self::new(self.registry.clone(), self.me, self.space);
+        *self = Self { scope, hearing, foresight, ..anew };
     }
 
-    /// Runs what has not run, and again what runs on something that changed; says whether what is shown may be another.
+    /// Runs what has not run, and again what runs on something that changed, and tells what came of this device's commands;
+    /// says whether what is shown may be another.
     pub fn settle(&mut self) -> bool {
-        self.preview.settle(&self.registry, (&self.confirmed, &self.homes))
+        let Self { hearing, names, volumes, .. } = self;
+        let told = hearing.tell(names, || open(volumes));
+        let shown = self.preview.settle(&self.registry, (&self.confirmed, &self.homes));
+        self.foresight.is_shown();
+        told || shown
     }
 
     /// Up to so many undecided commands that are `ready`, in the order in which they came; one that is not holds up those
@@ -329,7 +372,7 @@ impl Ledger {
 
     /// Whether this program can decide: it knows commands, and nothing contradicts itself.
     pub fn can_decide(&self) -> bool {
-        !self.registry.is_empty() && !self.faulty && self.is_whole()
+        !self.registry.is_empty() && !self.is_faulty() && self.is_whole()
     }
 
     /// Whether no decision waits for others, and all have all parts that this device may read.
@@ -337,10 +380,18 @@ impl Ledger {
         self.volumes.values().all(|volume| volume.waiting.is_empty()) && self.has_all_told_of()
     }
 
-    /// Whether a decision that stands in a ledger waits there for others, or for its other parts.
-    pub(crate) fn waits(&self, ledger: &DocumentId, decision: &Decision) -> bool {
+    /// Whether all is in that was decided before the last decision: each stands upon all before it.
+    pub(crate) fn is_gapless(&self) -> bool {
+        self.beyond.is_empty()
+    }
+
+    /// Whether a decision that stands in a ledger is not to be relied on: it waits for others, or for its other parts, or is
+    /// contradicted, or comes after one that is, or that is not here.
+    pub(crate) fn doubts(&self, ledger: &DocumentId, decision: &Decision) -> bool {
         let volume = self.volumes.get(ledger);
-        volume.is_some_and(|volume| volume.waiting.get(&decision.place) == Some(decision))
+        let waits = volume.is_some_and(|it| it.waiting.get(&decision.place) == Some(decision));
+        let contradicted = self.contradicted.is_some_and(|order| decision.order >= order);
+        waits || contradicted || decision.order > self.row
     }
 
     /// Whether this device has all parts of what is in. Of ledgers that it came to read later, they come later.
@@ -401,8 +452,6 @@ impl Ledger {
 
     fn note_name(&mut self, command: CommandId, author: DeviceId, call: &Call) {
         if author == self.me {
-            let nameless = self.answers.iter_mut().filter(|answer| answer.command == command);
-            nameless.for_each(|answer| answer.name.clone_from(&call.name));
             self.names.insert(command, call.name.clone());
         }
     }
@@ -414,12 +463,17 @@ impl Ledger {
         let each = parts.iter().map(|(home, part)| (home, part));
         let changes = apply(&mut self.confirmed, &mut self.homes, each);
         self.order = self.order.max(order);
+        self.beyond.extend((order > self.row).then_some(order));
+        while self.beyond.remove(&(self.row + 1)) {
+            self.row += 1;
+        }
         let decided = self.decided.entry(command.chain).or_default();
         *decided = command.number.max(*decided);
         self.cancelled.remove(&command);
         if let Some(number) = self.arrived.remove(&command) {
             self.arrivals.remove(&number);
         }
+        self.foresee(parts);
         let pending = self.preview.get(&command).map(|(_, pending)| &pending.call);
         let stuck = self.stuck.remove(&command).map(|(_, call)| call);
         let fields = pending.or(stuck.as_ref()).map(|call| call.fields.clone());
@@ -438,25 +492,41 @@ impl Ledger {
     }
 
     fn answer(&mut self, part: &Decision, fields: &Option<Value>) {
-        let at = part.at;
+        let at = Some(part.at);
+        let answer =
+            |command, fields, news| Answer { command, name: String::new(), fields, at, news };
         if let Some(verdict) = part.verdict.clone().filter(|_| part.author == self.me) {
-            let (command, name) = (part.command, self.name_of(&part.command));
-            let (fields, news) = (fields.clone(), News::Verdict(verdict));
-            self.answers.push(Answer { command, name, fields, at, news });
-            self.answers.extend(self.early.remove(&command).into_iter().flatten());
+            let answer = answer(part.command, fields.clone(), News::Verdict(verdict));
+            self.hearing.say(part.order, answer);
         }
         for (stamp, revision) in part.news.iter().filter(|(stamp, _)| stamp.author == self.me) {
-            let (command, name) = (stamp.command, self.name_of(&stamp.command));
-            let (fields, news) = (None, News::Revision(revision.clone()));
-            let answer = Answer { command, name, fields, at, news };
-            match self.is_decided(&command) {
-                true => self.answers.push(answer),
-                false => self.early.entry(command).or_default().push(answer),
-            }
+            let answer = answer(stamp.command, None, News::Revision(revision.clone()));
+            self.hearing.say(part.order, answer);
         }
     }
 
-    fn name_of(&self, command: &CommandId) -> String {
-        self.names.get(command).cloned().unwrap_or_default()
+    /// What somebody else asked for is decided: if it was shown before, whoever has seen that hears of it.
+    fn foresee(&mut self, parts: &[(Home, Decision)]) {
+        let Some((_, Decision { command, author, at, .. })) = parts.first() else { return };
+        let Some((_, pending)) = self.preview.get(command).filter(|_| *author != self.me) else {
+            return;
+        };
+        let said = parts.iter().filter(|(home, _)| *home == pending.home);
+        let verdict = said.filter_map(|(_, part)| part.verdict.clone()).next();
+        let (Some(predicted), Some(verdict)) = (self.foresight.of(command, pending), verdict)
+        else {
+            return;
+        };
+        let (name, fields) = (pending.call.name.clone(), pending.call.fields.clone());
+        let (command, author, at) = (*command, *author, *at);
+        self.foresight.tell(Foreseen { command, author, name, fields, predicted, at, verdict });
     }
+}
+
+/// The commands about which decisions say something that are not in yet.
+fn open(volumes: &BTreeMap<DocumentId, Volume>) -> BTreeSet<CommandId> {
+    let waiting = volumes.values().flat_map(|volume| volume.waiting.values());
+    let about = waiting
+        .flat_map(|part| part.news.iter().map(|(stamp, _)| stamp.command).chain([part.command]));
+    about.collect()
 }

@@ -180,10 +180,7 @@ impl Verdict {
 impl Revision {
     /// The same without what others wrote.
     fn blinded(mut self) -> Self {
-        let (Self::Overruled { by: claim, .. }
-        | Self::Contested { with: claim, .. }
-        | Self::Settled { by: claim, .. }) = &mut self;
-        *claim = Claim::default();
+        *self.claim_mut() = Claim::default();
         self
     }
 }

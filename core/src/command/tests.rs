@@ -2,6 +2,7 @@
 
 mod buckets;
 mod ends;
+mod hearing;
 pub(crate) mod kit;
 mod laws;
 mod oracle;

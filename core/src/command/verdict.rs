@@ -141,6 +141,15 @@ impl Revision {
             | Self::Settled { place, .. } => place,
         }
     }
+
+    /// What somebody else wrote there.
+    pub(super) fn claim_mut(&mut self) -> &mut Claim {
+        match self {
+            Self::Overruled { by: claim, .. }
+            | Self::Contested { with: claim, .. }
+            | Self::Settled { by: claim, .. } => claim,
+        }
+    }
 }
 
 impl Verdict {

@@ -111,7 +111,8 @@ impl Cell {
 }
 
 impl Claim {
-    fn undate(&mut self) {
+    /// Forgets when it was decided.
+    pub(crate) fn undate(&mut self) {
         if let Some(by) = &mut self.by {
             (by.order, by.at) = (None, WallTime::default());
         }

@@ -4,7 +4,7 @@
 //! are saved, each chain's in its order, and writes what came of them into the ledgers of those whom it concerns;
 //! [`Ledger`] is the fold of all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rand_core::Rng;
@@ -16,8 +16,8 @@ use super::{Context, Space};
 use crate::clock::Now;
 use crate::codec;
 use crate::command::{
-    Command, CommandId, Failure, Ledger, Loss, MAX_CALL_BYTES, Publish, Registry, Task, TaskId,
-    Verdict,
+    Command, CommandId, Failure, Heard, Ledger, Loss, MAX_CALL_BYTES, Publish, Registry, Task,
+    TaskId, Verdict,
 };
 use crate::document::Label;
 use crate::id::{ChainId, DeviceId, DocumentId};
@@ -102,6 +102,16 @@ impl Space {
     /// The space's records and commands.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Says what the app had dealt with, of what it was told of its commands, before this run.
+    pub fn restore_heard(&mut self, heard: BTreeMap<CommandId, Heard>) {
+        self.ledger.restore_heard(heard);
+    }
+
+    /// The app has dealt with an answer: see [`Ledger::acknowledge`].
+    pub fn acknowledge_answer(&mut self, number: usize) -> Option<(CommandId, Heard)> {
+        self.ledger.acknowledge(number)
     }
 
     /// The member whose decisions are final: the anchor of longest standing. In a space that stays on this device, it is

@@ -24,6 +24,9 @@ impl Space {
     fn take_ledger(&mut self, home: &Home, segment: &Segment, kinds: &[EntryKind]) {
         let chain = self.chain(&home.ledger, &segment.chain);
         let Some(author) = chain.map(|chain| chain.author) else { return };
+        if author == self.me {
+            self.remember_decisions(segment);
+        }
         let decides_upto = self.deciding_end(&author, &segment.chain);
         let (rank, publishes) = (self.roster.rank(&author), self.publishes(&author));
         let end = self.counting_end(&home.ledger, &author, &segment.chain);
@@ -116,7 +119,7 @@ impl Space {
     /// Decides upon what is saved, if that is this device's task. What it decided before has to be saved by then.
     pub(super) fn decide_ready(&mut self, context: &mut Context<'_>) {
         self.undecided = false;
-        let due = self.decider() == Some(self.me) && self.ledger.can_decide();
+        let due = self.decider() == Some(self.me) && self.ledger.can_decide() && !self.is_unsure();
         if !due || self.refold.is_some() || self.unsaved_own > 0 || !self.has_last_words() {
             return;
         }
@@ -148,6 +151,9 @@ impl Space {
         if self.ledger.settle() {
             context.effects.push(Effect::Notify(Notice::Records));
         }
+        let foreseen = self.ledger.take_foreseen().into_iter();
+        let notices = foreseen.map(|foreseen| Notice::Foreseen(Arc::new(foreseen)));
+        context.effects.extend(notices.map(Effect::Notify));
     }
 
     /// When to go on deciding, if there was more than fits into a step.

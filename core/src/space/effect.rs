@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::limits::Objection;
 use super::message::Refusal;
 use crate::codec::CodecError;
+use crate::command::Foreseen;
 use crate::document::Label;
 use crate::document::check::BadUpdate;
 use crate::id::{ChainId, DeviceId, DocumentId, SpaceId};
@@ -92,6 +93,8 @@ pub enum Notice {
     Document(DocumentId),
     /// Records, or what is to become of commands, may be other than before.
     Records,
+    /// What somebody else asked for and this device had shown is decided.
+    Foreseen(Arc<Foreseen>),
     /// A peer that is a member came or went, or a session with one changed its state.
     Peers,
     /// What is [shown](super::Space::presence) in a topic is other than before.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::effect::{Change, Effect, Notice, Position};
 use super::message::{Message, Stretch};
+use super::session::PATIENCE;
 use super::{Context, Space};
 use crate::clock::SteadyTime;
 use crate::id::{ChainId, DeviceId, DocumentId};
@@ -23,6 +24,8 @@ pub(super) struct Inbound {
     pub(super) persisted: u64,
     /// Stretches that came in whole, and wait for what is before them.
     claims: Vec<Stretch>,
+    /// Since when that has been so.
+    gap_since: Option<SteadyTime>,
     /// What the peer offered last, and is not all here yet.
     pub(super) offer: Option<Offer>,
     /// When a document's missing entries were last asked for.
@@ -184,6 +187,17 @@ impl Inbound {
         self.received >= self.head && self.offer.is_none()
     }
 
+    /// Whether something has been missing for long in front of what came in: the peer takes this device to be further than
+    /// it is. That is said once in a while.
+    pub(super) fn is_passed_over(&mut self, now: SteadyTime) -> bool {
+        if self.claims.is_empty() {
+            self.gap_since = None;
+            return false;
+        }
+        let since = *self.gap_since.get_or_insert(now);
+        now.since(since) >= PATIENCE && self.gap_since.take().is_some()
+    }
+
     /// Waits no more for ledgers of the last offer that are not to be had any more.
     pub(super) fn give_up(&mut self, barred: impl Fn(&DocumentId) -> bool) {
         if let Some(Offer { missing, ledgers, .. }) = &mut self.offer {
@@ -222,5 +236,28 @@ impl Inbound {
         }
         self.claims.retain(|stretch| stretch.upto > self.received);
         missed || self.received > before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A peer that was granted a bucket began again, and its acknowledgement of what came before overtook the word of that.
+    /// So this device went on from there, for ever, and the peer waited for what was before it, for ever.
+    #[test]
+    fn whoever_is_passed_over_says_so_once_in_a_while() {
+        let mut inbound = Inbound::at(0, 30);
+        let at = |seconds| SteadyTime::default() + Duration::from_secs(seconds);
+        assert!(!inbound.is_passed_over(at(0)));
+        inbound.claims.push(Stretch { from: 25, upto: 30 });
+        assert!(!inbound.advance(), "what is in front of it is missing");
+        let said: Vec<_> = (0..13).filter(|second| inbound.is_passed_over(at(*second))).collect();
+        assert_eq!(said, [5, 11]);
+        inbound.claims.push(Stretch { from: 0, upto: 25 });
+        assert!(inbound.advance());
+        assert!((13..30).all(|second| !inbound.is_passed_over(at(second))));
     }
 }

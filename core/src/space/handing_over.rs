@@ -1,8 +1,8 @@
 //! How far counts what somebody decided who decides no more, and what whoever is next waits for.
 //!
 //! A decision may have parts in several ledgers, each on a chain of its own. Whoever ends these chains must not cut it in
-//! two: its one part would wait for the other for ever. So an anchor's chains end where all parts of all decisions up to
-//! there are here, and saved.
+//! two: its one part would wait for the other for ever. Nor must it count where one does not that it stands upon. So an
+//! anchor's chains end where all parts of all decisions up to there are here, and saved.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::deciding::entries_of;
 use super::{DocumentLog, Space};
 use crate::codec;
-use crate::id::{ChainId, DeviceId, DocumentId};
+use crate::id::{ChainId, DeviceId, DocumentId, Hash};
 use crate::log::{EntryKind, Frontier, Point, Segment};
 use crate::roster::{Reach, Role};
 
@@ -45,8 +45,10 @@ impl Space {
         }
         let decided = self.ledger.decided();
         let news = self.whole.decided != decided && self.whole.unsaved.is_none();
+        let ledger = &self.ledger;
+        let sound = ledger.is_whole() && ledger.is_gapless() && !ledger.is_faulty();
         // While the logs are folded anew, more is here than the ledger knows of.
-        let knows = self.refold.is_none() && self.ledger.is_whole();
+        let knows = self.refold.is_none() && sound;
         if news && self.role() == Some(Role::Admin) && knows {
             self.whole.decided = decided;
             self.whole.unsaved = Some((self.journal.latest(), self.ends_of_deciders()));
@@ -62,7 +64,7 @@ impl Space {
         let mut waiting: BTreeMap<ChainId, Option<Point>> = BTreeMap::new();
         for (ledger, segment) in logs {
             if !waiting.contains_key(&segment.chain)
-                && let Some(first) = self.first_waiting(ledger, segment)
+                && let Some(first) = self.first_doubted(ledger, segment)
             {
                 let rest = segment.after(first.saturating_sub(1)).ok().flatten();
                 waiting.insert(segment.chain, rest.map(|rest| rest.before()));
@@ -76,11 +78,11 @@ impl Space {
         whole.collect()
     }
 
-    /// The number of the first entry of a segment that holds a decision which is not in yet.
-    fn first_waiting(&self, ledger: &DocumentId, segment: &Segment) -> Option<u64> {
+    /// The number of the first entry of a segment that holds a decision which is not to be relied on.
+    fn first_doubted(&self, ledger: &DocumentId, segment: &Segment) -> Option<u64> {
         let mut decisions = entries_of(segment).filter(|(_, kind, _)| *kind == EntryKind::DECISION);
         let first = decisions.find(|(.., payload)| {
-            codec::decode(payload).is_ok_and(|decision| self.ledger.waits(ledger, &decision))
+            codec::decode(payload).is_ok_and(|decision| self.ledger.doubts(ledger, &decision))
         });
         first.map(|(entry, ..)| entry.number)
     }
@@ -97,16 +99,16 @@ impl Space {
     }
 
     /// Where somebody's chains end in ledgers, as this device has saved them. Of what an anchor decided, a part counts only
-    /// with the others.
+    /// with the others, and of chains on which nothing is whole, nothing does.
     pub(super) fn ends_in_ledgers(&self, device: &DeviceId) -> Vec<(ChainId, Point)> {
         let decides = self.roster.member(device).is_some_and(|it| it.role == Role::Anchor);
         let whole = |(id, point): (ChainId, Point)| match self.whole.saved.get(&id) {
-            Some(whole) if decides => (whole.number <= point.number).then_some((id, *whole)),
-            None if decides => None,
-            _ => Some((id, point)),
+            _ if !decides => (id, point),
+            Some(whole) if whole.number <= point.number => (id, *whole),
+            _ => (id, Point { number: 0, hash: Hash(id.0) }),
         };
         let ends = self.ledgers().flat_map(|(_, log)| self.ends_in(log, device));
-        ends.filter_map(whole).collect()
+        ends.map(whole).collect()
     }
 
     /// The number of the last entry of a chain up to which counts what its author decided: all of whoever decides now, and

@@ -35,7 +35,8 @@ impl Space {
     }
 
     /// Gives a member another role or rank. What somebody who may not write any more has written counts as far as
-    /// this device has it.
+    /// this device has it; and so does what an anchor has decided, which hands over, also to itself: an anchor that is made
+    /// one again goes on from there.
     ///
     /// # Errors
     /// If this device is no admin, or the other no member.
@@ -49,13 +50,9 @@ impl Space {
     ) -> Result<(), NotPermitted> {
         let decided = self.roster.member(&device).is_some_and(|it| it.role == Role::Anchor);
         let cuts = match role {
-            Role::Anchor => Frontier::default(),
-            // Whoever decides no more hands over: what they decided counts as far as this device has it.
-            Role::Writer | Role::Admin if decided => {
-                self.ends_in_ledgers(&device).into_iter().collect()
-            }
-            Role::Writer | Role::Admin => Frontier::default(),
             Role::Reader => self.ends_of(&device),
+            _ if decided => self.ends_in_ledgers(&device).into_iter().collect(),
+            Role::Writer | Role::Anchor | Role::Admin => Frontier::default(),
         };
         let act = Act::Appoint { device, role, rank, cuts };
         self.act(act, &mut Context { now, rng, effects })

@@ -125,6 +125,7 @@ impl Space {
             peer,
         ) {
             Reach::Whole => Some((*id, *point)),
+            Reach::Upto(cut) if cut.number == 0 => None,
             Reach::Upto(cut) if cut.number < point.number => Some((*id, cut)),
             Reach::Upto(_) => Some((*id, *point)),
             Reach::Nothing => None,

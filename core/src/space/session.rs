@@ -240,12 +240,13 @@ impl Space {
         session.next_housekeeping = now + HOUSEKEEPING;
         let unanswered = !(session.heard && session.is_open());
         let stale = session.inbound.persisted < session.inbound.received;
-        let reopen = unanswered && now.since(session.opened) >= HOUSEKEEPING * 2;
+        let unanswered = unanswered && now.since(session.opened) >= HOUSEKEEPING * 2;
+        let passed_over = session.inbound.is_passed_over(now);
         self.tell_position(peer, feed.written, context);
         if stale {
             self.persist_seen(peer);
         }
-        if reopen {
+        if unanswered || passed_over {
             // Also where only the peer's word is missing that it has this device's: it answers this.
             self.send_open(peer, false, context);
         }

@@ -20,8 +20,22 @@ pub struct SpaceStatus {
     pub removed: Option<Former>,
     /// The other members, connected or not.
     pub peers: Vec<PeerStatus>,
+    /// Why nothing is decided, if that is so.
+    pub stopped: Option<Stopped>,
     /// The documents, by name.
     pub documents: Vec<DocumentStatus>,
+}
+
+/// Why nothing that is asked for is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// An anchor made two decisions of one place, as when it goes by an older copy of its disk: this device takes neither
+    /// side. An admin has to say how far what it decided counts, by making it an anchor again, or removing it.
+    Contradiction,
+    /// This device decides, and may have decided more than it remembers, as after a restored backup or a loss of power. It
+    /// goes on once it has heard from a member what there was, or an admin makes it an anchor again.
+    Remembering,
 }
 
 /// How one member stands to this device.
@@ -100,7 +114,15 @@ impl Space {
             role: self.role(),
             removed: self.roster.former(&self.me).copied(),
             peers: peers.collect(),
+            stopped: self.stopped(),
             documents,
+        }
+    }
+
+    fn stopped(&self) -> Option<Stopped> {
+        match self.ledger.is_faulty() {
+            true => Some(Stopped::Contradiction),
+            false => self.is_unsure().then_some(Stopped::Remembering),
         }
     }
 

@@ -1,11 +1,11 @@
 //! What people ask for, see and hear of seats.
 
 use driftline_core::command::{Command, CommandId};
-use driftline_core::space::SubmitError;
+use driftline_core::space::{Notice, Stopped, SubmitError};
 
 use super::{Net, Person};
 use crate::court::heard_as;
-use crate::orders::described;
+use crate::orders::{described, word};
 use crate::seats::hall;
 
 impl Person {
@@ -53,11 +53,31 @@ impl Person {
         })
     }
 
-    /// All that the app heard of its commands so far, each in a word.
+    /// All that the app was told of its commands so far, each in a word.
     pub fn hears(&self) -> Vec<&'static str> {
         self.net.world(|world| {
-            let answers = world.devices[self.who].space().map(|space| space.ledger().answers());
-            answers.unwrap_or_default().iter().map(|answer| heard_as(&answer.news)).collect()
+            let space = world.devices[self.who].space();
+            let answers = space.into_iter().flat_map(|space| space.ledger().answers());
+            answers.map(|answer| heard_as(&answer.news).unwrap_or("revoked")).collect()
+        })
+    }
+
+    /// What the device says of why nothing is decided.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.net.world(|world| world.devices[self.who].space()?.status().stopped)
+    }
+
+    /// What became of what others had asked for and the device had shown: what that was, and what it was decided to be.
+    pub fn foresaw(&self) -> Vec<(&'static str, &'static str)> {
+        self.net.world(|world| {
+            let mine = world.notices.iter().filter(|(who, _)| *who == self.who);
+            let foreseen = mine.filter_map(|(_, notice)| match notice {
+                Notice::Foreseen(foreseen) => {
+                    Some((word(&foreseen.predicted), word(&foreseen.verdict)))
+                }
+                _ => None,
+            });
+            foreseen.collect()
         })
     }
 

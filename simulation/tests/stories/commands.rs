@@ -235,3 +235,23 @@ fn chains_in_ledger(person: &Person) -> usize {
         space.frontier(&ledger_document(&space.id(), &Bucket::default())).len()
     })
 }
+
+/// Whoever has seen on their screen that a seat is Bob's hears when it is not: that was told to Bob alone.
+#[test]
+fn whoever_has_shown_what_somebody_else_asked_for_hears_what_becomes_of_it() {
+    let (net, [alice, anchor, bob, carol]) = Net::of([ALICE, ANCHOR, BOB, CAROL]);
+    net.link(&bob, &carol);
+    alice.submits(&Book { seat: 1, guest: 3 });
+    bob.submits(&Book { seat: 1, guest: 5 });
+    net.passes(1_000);
+    assert_eq!(carol.sees(1, "holder"), "5");
+    net.link(&alice, &anchor);
+    net.passes(1_000);
+    net.link(&anchor, &bob);
+    net.passes(2_000);
+    assert_eq!((carol.knows(1, "holder"), bob.hears()), ("3".into(), vec!["refused"]));
+    // Of what was decided before it came here, nothing was shown; and what was shown last of Bob's was true.
+    assert_eq!(carol.foresaw(), [("refused", "refused")]);
+    assert!(bob.foresaw().is_empty(), "of his own he hears as its author");
+    net.everyone_agrees();
+}

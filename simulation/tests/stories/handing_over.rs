@@ -1,6 +1,7 @@
 //! What becomes of commands when somebody is removed: who gave them, or who decides.
 
 use driftline_core::roster::Role;
+use driftline_core::space::Stopped;
 use driftline_simulation::faults::Crash;
 use driftline_simulation::seats::{Column, Set, Visit};
 use driftline_simulation::story::Net;
@@ -149,11 +150,76 @@ fn an_anchor_that_is_made_a_writer_hands_over() {
     net.passes(1_000);
     net.heal();
     net.passes(3_000);
-    assert_eq!(bob.hears(), ["accepted"]);
+    // What the first decided, and alice did not know of, is decided anew.
+    assert_eq!(bob.hears(), ["accepted", "revoked", "accepted"]);
     assert_eq!(bob.knows(1, "visits"), "11");
     first.submits(&VISIT);
     net.passes(1_000);
     assert_eq!(bob.knows(1, "visits"), "12");
+    net.everyone_agrees();
+}
+
+/// An anchor whose disk was an older copy decided at once, where it had decided something else before that it did not
+/// remember. Whoever had heard of both confirmed nothing any more.
+#[test]
+fn a_restored_anchor_waits_to_hear_what_it_had_decided() {
+    let (net, [alice, anchor, bob]) = Net::of([ALICE, ANCHOR, BOB]);
+    net.line(&[&alice, &anchor, &bob]);
+    bob.submits(&VISIT);
+    net.passes(1_000);
+    let copy = net.world(|world| world.devices[anchor.who].disk.saved_copy());
+    bob.submits(&VISIT);
+    net.passes(1_000);
+    assert_eq!(bob.hears(), ["accepted"; 2]);
+    net.partition(&anchor, &alice);
+    net.partition(&anchor, &bob);
+    net.world(|world| world.restore(anchor.who, &copy));
+    anchor.restarts();
+    net.passes(500);
+    anchor.submits(&VISIT);
+    net.passes(3_000);
+    assert_eq!((anchor.decisions(), anchor.stopped()), (1, Some(Stopped::Remembering)));
+    net.heal();
+    net.passes(3_000);
+    assert_eq!((anchor.knows(1, "visits"), anchor.stopped()), ("3".into(), None));
+    net.everyone_agrees();
+}
+
+/// Where those whom the restored anchor meets know no more than it does, it decides anew. Nobody takes a side then, until
+/// an admin says how far what it decided counts; and what is decided again, whoever had heard of it hears once more.
+#[test]
+fn two_decisions_of_one_place_stop_everything_until_an_admin_says_what_counts() {
+    let (net, [alice, anchor, bob, carol]) = Net::of([ALICE, ANCHOR, BOB, CAROL]);
+    net.hands_over();
+    net.line(&[&alice, &anchor, &bob, &carol]);
+    bob.submits(&VISIT);
+    net.passes(1_000);
+    let copy = net.world(|world| world.devices[anchor.who].disk.saved_copy());
+    net.partition(&bob, &anchor);
+    let price = |to| Set { seat: 1, column: Column::Price, to };
+    carol.submits(&price(7));
+    net.passes(500);
+    net.partition(&bob, &carol);
+    bob.submits(&VISIT);
+    net.mends(&bob, &anchor);
+    net.passes(1_000);
+    assert_eq!(bob.hears(), ["accepted"; 2]);
+    net.partition(&anchor, &alice);
+    net.partition(&anchor, &bob);
+    net.world(|world| world.restore(anchor.who, &copy));
+    anchor.restarts();
+    net.link(&anchor, &carol);
+    net.passes(2_000);
+    carol.submits(&price(8));
+    net.passes(1_000);
+    assert!(carol.hears().len() > 1, "the anchor decides, by what carol has");
+    net.heal();
+    net.passes(3_000);
+    assert_eq!(alice.stopped(), Some(Stopped::Contradiction));
+    assert!(alice.appoints(&anchor, Role::Anchor));
+    net.passes(5_000);
+    assert_eq!((alice.stopped(), anchor.stopped()), (None, None));
+    assert_eq!((carol.knows(1, "visits"), carol.knows(1, "price")), ("2".into(), "8".into()));
     net.everyone_agrees();
 }
 

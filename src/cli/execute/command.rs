@@ -2,7 +2,9 @@
 
 use driftline::command::Answer;
 use driftline::record::Value;
-use driftline::{Bucket, CommandId, Device, PeerState, Role, Space, SubmitError, Verdict};
+use driftline::{
+    AllForeseen, Bucket, CommandId, Device, PeerState, Role, Space, SubmitError, Verdict,
+};
 
 use super::find;
 use crate::cli::error::{CommandError, Error};
@@ -48,10 +50,12 @@ pub(super) async fn outbox(device: &Device, space: &str, speaker: &Speaker) -> R
 pub(super) async fn verdicts(
     device: &Device,
     space: &str,
-    follow: bool,
+    (follow, all): (bool, bool),
     speaker: &Speaker,
 ) -> Result<(), Error> {
-    let mut answers = find::space(device, space).await?.all_verdicts();
+    let space = find::space(device, space).await?;
+    let mut answers = space.all_verdicts();
+    let mut foreseen = if all { Some(space.all_foreseen().await?) } else { None };
     while let Some(answer) = answers.try_next().await? {
         speaker.report(Report::Answer(answer_of(answer))).await;
     }
@@ -60,8 +64,26 @@ pub(super) async fn verdicts(
     }
     speaker.progress("waiting for more", None).await;
     loop {
-        speaker.report(Report::Answer(answer_of(answers.next().await?))).await;
+        let answer = tokio::select! {
+            answer = answers.next() => answer_of(answer?),
+            of_others = next_foreseen(&mut foreseen) => of_others?,
+        };
+        speaker.report(Report::Answer(answer)).await;
     }
+}
+
+/// What becomes next of what somebody else has asked for; never, if nobody wants to know.
+async fn next_foreseen(foreseen: &mut Option<AllForeseen>) -> Result<report::Answer, Error> {
+    let Some(foreseen) = foreseen else { return std::future::pending().await };
+    let next = foreseen.next().await.map_err(CommandError::from)?;
+    Ok(report::Answer {
+        command: next.command,
+        author: Some(next.author),
+        name: next.name.clone(),
+        fields: Some(json(&next.fields)),
+        at: Some(next.at.0),
+        outcome: json(&next.verdict),
+    })
 }
 
 pub(super) async fn cancel(
@@ -103,7 +125,8 @@ async fn why(space: &Space) -> Result<Why, Error> {
 fn answer_of(answer: Answer) -> report::Answer {
     let Answer { command, name, fields, at, news } = answer;
     let fields = fields.map(|fields| json(&fields));
-    report::Answer { command, name, fields, at: at.0, outcome: json(&news) }
+    let (author, at) = (None, at.map(|at| at.0));
+    report::Answer { command, author, name, fields, at, outcome: json(&news) }
 }
 
 impl CommandError {

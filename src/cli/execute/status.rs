@@ -40,10 +40,10 @@ pub(super) async fn status(
 }
 
 fn space_report(status: SpaceStatus, connections: &Connections) -> report::Space {
-    let SpaceStatus { space, name, role, removed, peers, documents } = status;
+    let SpaceStatus { space, name, role, removed, peers, stopped, documents } = status;
     let removed = removed.map(|former| report::Removal { by: former.by, at: former.at.0 });
     let peers = peers.into_iter().map(|peer| peer_report(&peer, connections)).collect();
-    report::Space { space, name, role, removed, peers, documents }
+    report::Space { space, name, role, removed, peers, stopped, documents }
 }
 
 fn peer_report(peer: &PeerStatus, connections: &Connections) -> report::Peer {

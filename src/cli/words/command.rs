@@ -68,8 +68,10 @@ pub(super) fn waiting(waiting: &Waiting) -> String {
 }
 
 pub(super) fn answer(answer: &Answer) -> String {
-    let Answer { command, name, at, outcome: what, .. } = answer;
-    format!("{}  {name}  {}  {command}", time(*at), outcome(what))
+    let Answer { command, author, name, at, outcome: what, .. } = answer;
+    let at = at.map_or_else(|| "undecided".to_owned(), time);
+    let by = author.map_or_else(String::new, |author| format!(", by {}", author.short()));
+    format!("{at}  {name}{by}  {}  {command}", outcome(what))
 }
 
 /// A verdict or a revision: the word for it, coloured by whether the command stands, and what belongs to it.
@@ -100,6 +102,7 @@ fn detail((name, value): (&String, &Value)) -> Option<String> {
             Some(losses.collect::<Vec<_>>().join(", "))
         }
         ("place", _) => None,
+        ("now", now) => Some(format!("now {}", outcome(now))),
         ("by" | "with", claim) if claim.is_object() => {
             Some(format!("{} by {}", claim["value"], author(claim)))
         }

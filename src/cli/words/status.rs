@@ -1,6 +1,6 @@
 //! "Am I synced?", in words.
 
-use driftline::{Damaged, DocumentStatus};
+use driftline::{Damaged, DocumentStatus, Stopped};
 use owo_colors::{OwoColorize, Stream, Style};
 
 use super::change::time;
@@ -46,6 +46,9 @@ fn space(space: &Space) -> String {
         let removed = format!("this device was removed by {by} at {at}");
         words += &format!("  {}\n", paint(&removed, Style::new().red()));
     }
+    if let Some(stopped) = space.stopped {
+        words += &format!("  {}\n", paint(self::stopped(stopped), Style::new().red()));
+    }
     for peer in &space.peers {
         words += &format!("  {}\n", self::peer(peer));
     }
@@ -54,6 +57,19 @@ fn space(space: &Space) -> String {
         words += &format!("  {}\n", self::document(document, width.unwrap_or_default()));
     }
     words
+}
+
+fn stopped(stopped: Stopped) -> &'static str {
+    match stopped {
+        Stopped::Contradiction => {
+            "confirmation stopped: the anchor made two decisions of one place. An admin should make it an anchor \
+             again (`driftline member role`), or remove it"
+        }
+        Stopped::Remembering => {
+            "this anchor decides nothing yet: it may have decided more than it remembers, and waits to hear of that \
+             from a member. An admin can make it an anchor again"
+        }
+    }
 }
 
 fn peer(peer: &Peer) -> String {

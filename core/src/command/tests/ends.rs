@@ -108,9 +108,10 @@ fn what_its_author_takes_back_leaves_nothing_and_is_answered() {
     }
     // Who hears that it was decided does not take it back any more.
     mine.take_cancel(command(0, 2));
-    let verdicts = mine.answers().iter().map(|answer| match &answer.news {
+    mine.settle();
+    let verdicts = mine.answers().map(|answer| match &answer.news {
         News::Verdict(verdict) => verdict.clone(),
-        News::Revision(revision) => panic!("nobody else wrote: {revision:?}"),
+        news => panic!("nobody else wrote: {news:?}"),
     });
     let accepted = Verdict::Accepted { output: Value::Int(1) };
     assert!(verdicts.eq([Verdict::Cancelled, accepted]));

@@ -47,6 +47,8 @@ impl fmt::Display for News {
         match self {
             Self::Verdict(verdict) => verdict.fmt(f),
             Self::Revision(revision) => revision.fmt(f),
+            Self::Revoked { now: None } => f.write_str("revoked: it is not decided any more"),
+            Self::Revoked { now: Some(verdict) } => write!(f, "revoked: now it is {verdict}"),
         }
     }
 }
